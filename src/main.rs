@@ -1,0 +1,2 @@
+//! The `taqsim` program.
+fn main() {}

@@ -1,0 +1,5 @@
+//! Embed: a segment becomes a row. Every kind gives one output, `features`: a frame with a row per span.
+
+mod spectral;
+
+pub use spectral::Spectral;

@@ -1,0 +1,140 @@
+//! What each kind of step does: one kind, one file, one line in the table below.
+//!
+//! A stage is a pure function from named inputs to named outputs. It knows nothing of the store, of files
+//! or of clips. The struct that implements [`Stage`] is its own parameters, as the manifest spells them.
+
+mod frame;
+mod input;
+mod values;
+
+pub mod embed;
+pub mod normalize;
+pub mod reduce;
+pub mod segment;
+
+pub use frame::{Frame, Values};
+pub use input::{Input, Inputs, Reader};
+pub use normalize::Normalize;
+pub use values::{Measures, Pieces, RangeOfMaster, Span, Spans};
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::error::{Error, Result};
+
+/// The parameters of a task that differ from their defaults, by name, in sorted order.
+pub type Params = serde_json::Map<String, serde_json::Value>;
+
+/// The named outputs of a task, as bytes.
+pub type Outputs = Vec<(&'static str, Vec<u8>)>;
+
+/// The code that carries out one kind of step; `self` holds the step's parameters.
+pub trait Stage: Send + Sync {
+    /// Raised by hand whenever an output changes for the same inputs and parameters.
+    fn version(&self) -> u32;
+
+    /// The names of the inputs that it reads. Only these enter the recipe.
+    fn reads(&self) -> &'static [&'static str];
+
+    /// Computes the named outputs.
+    ///
+    /// # Errors
+    /// When an input cannot be read or makes no sense, or the user cancelled.
+    fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs>;
+}
+
+/// What a running stage may ask of the world around it.
+#[derive(Debug)]
+pub struct Context<'a> {
+    cancelled: &'a AtomicBool,
+}
+
+impl<'a> Context<'a> {
+    /// A context that is cancelled once `cancelled` is true.
+    pub fn new(cancelled: &'a AtomicBool) -> Self {
+        Self { cancelled }
+    }
+
+    /// Call this between pieces of work.
+    ///
+    /// # Errors
+    /// [`Error::interrupted`] once the user asked to stop.
+    pub fn check(&self) -> Result<()> {
+        if self.cancelled.load(Ordering::Relaxed) { Err(Error::interrupted()) } else { Ok(()) }
+    }
+}
+
+/// One line per kind: its name in the manifest and the struct that implements it.
+macro_rules! kinds {
+    ($(#[$meta:meta])* $family:ident { $($kind:literal => $stage:ident($path:path)),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        pub enum $family {
+            $(#[allow(missing_docs)] #[serde(rename = $kind)] $stage($path)),+
+        }
+
+        impl $family {
+            /// One step of every kind, with default parameters, in the order of the table.
+            pub fn every_kind() -> Vec<Self> {
+                vec![$(Self::$stage(<$path>::default())),+]
+            }
+
+            /// The kind's name in the manifest.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$stage(_) => $kind),+ }
+            }
+
+            /// The code that carries it out.
+            pub fn stage(&self) -> &dyn Stage {
+                match self { $(Self::$stage(stage) => stage),+ }
+            }
+
+            /// The parameters that differ from their defaults.
+            pub fn params(&self) -> Params {
+                match self { $(Self::$stage(stage) => non_default_params(stage)),+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Where the segments of a clip are.
+    Segment {
+        "whole" => Whole(segment::Whole),
+        "ranges" => Ranges(segment::Ranges),
+        "sliding" => Sliding(segment::Sliding),
+        "silence" => Silence(segment::Silence),
+    }
+}
+
+kinds! {
+    /// How a segment becomes a row of numbers.
+    Embed {
+        "spectral" => Spectral(embed::Spectral),
+    }
+}
+
+kinds! {
+    /// What is computed from all rows of one embed step.
+    Reduce {
+        "pca" => Pca(reduce::Pca),
+        "kmeans" => Kmeans(reduce::Kmeans),
+    }
+}
+
+/// The fields of `stage` that differ from those of its default.
+///
+/// A parameter at its default is in no recipe, so that adding one to a kind makes nothing stale.
+pub fn non_default_params<S: Serialize + DeserializeOwned + Default>(stage: &S) -> Params {
+    let defaults = as_map(&S::default());
+    as_map(stage).into_iter().filter(|(name, value)| defaults.get(name) != Some(value)).collect()
+}
+
+fn as_map<S: Serialize>(stage: &S) -> Params {
+    match serde_json::to_value(stage) {
+        Ok(serde_json::Value::Object(map)) => map,
+        _ => Params::new(),
+    }
+}

@@ -1,0 +1,20 @@
+//! Reduce: all rows of one embed step at once. Every kind gives one output, `rows`: a frame with a row per segment.
+
+mod kmeans;
+mod pca;
+
+pub use kmeans::Kmeans;
+pub use pca::Pca;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What is done to the columns of a matrix before it is reduced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scale {
+    /// Each column to mean 0 and standard deviation 1; a constant column becomes 0.
+    Zscore,
+    /// Nothing.
+    None,
+}

@@ -1,0 +1,92 @@
+//! The small values that stages pass to each other. Each is JSON: readable, and the same bytes everywhere.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::Input;
+use crate::error::{Error, Result};
+
+/// The pieces of the source that a master holds, laid end to end, in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pieces {
+    /// Frames a second of the master.
+    pub sample_rate: u32,
+    /// One per range of the clip; a clip without ranges has one, the whole source.
+    pub pieces: Vec<RangeOfMaster>,
+}
+
+/// Where one range of the clip lies in its master.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RangeOfMaster {
+    /// Where the range starts in the source, s.
+    pub source_start: f64,
+    /// Its first frame in the master.
+    pub start: u64,
+    /// One past its last frame in the master.
+    pub end: u64,
+}
+
+/// The segments that a segment step found, ordered by range, start and end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spans {
+    /// The segments.
+    pub spans: Vec<Span>,
+}
+
+/// One segment, in whole frames of the master, so that no rounding is ever needed to cut it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Span {
+    /// The range that it lies in, counted from 0. It never leaves it.
+    pub range: usize,
+    /// Its first frame in the master.
+    pub start: u64,
+    /// One past its last frame in the master.
+    pub end: u64,
+}
+
+/// What normalize found out about the source and did to it. Nothing reads it but tables and people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measures {
+    /// The codec's short name: `flac`, `mp3`, `aac`, `pcm_s16le`, ...
+    pub codec: String,
+    /// Of the source, Hz.
+    pub sample_rate_hz: u32,
+    /// Of the source.
+    pub channels: u32,
+    /// Of the clip: the sum of its ranges, s.
+    pub duration_s: f64,
+    /// Integrated loudness of the clip's ranges in the source, LUFS; none where it is undefined.
+    pub loudness_lufs: Option<f64>,
+    /// True peak of the clip's ranges in the source, dBTP; none where the source is silent.
+    pub true_peak_dbtp: Option<f64>,
+    /// The gain that was applied, dB.
+    pub gain_db: f64,
+}
+
+macro_rules! json_value {
+    ($($value:ident),+) => {$(
+        impl $value {
+            /// The value as bytes.
+            pub fn to_bytes(&self) -> Vec<u8> {
+                to_json(self)
+            }
+
+            /// Reads the value back.
+            ///
+            /// # Errors
+            /// When the bytes are not this kind of value.
+            pub fn read(input: &Input) -> Result<Self> {
+                from_json(input, stringify!($value))
+            }
+        }
+    )+};
+}
+
+json_value!(Pieces, Spans, Measures);
+
+fn to_json<V: Serialize>(value: &V) -> Vec<u8> {
+    serde_json::to_vec(value).expect("these types have only string keys")
+}
+
+fn from_json<V: DeserializeOwned>(input: &Input, what: &str) -> Result<V> {
+    serde_json::from_slice(&input.read()?).map_err(|cause| Error::cannot_read(what, cause))
+}
