@@ -1,6 +1,7 @@
 //! Recipes: one value that is hashed into the key, kept beside the result, and compared to say why a task is stale.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,14 +32,65 @@ pub struct Key(Digest);
 /// The digests of a task's named outputs.
 pub type OutputDigests = BTreeMap<String, Digest>;
 
+/// One way in which a recipe differs from an earlier one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Difference {
+    /// Another kind of step.
+    Kind(String, String),
+    /// Another version of the stage.
+    Version(u32, u32),
+    /// Another class of hardware.
+    Numerics(String, String),
+    /// Another value of a parameter; none where it is at its default.
+    Param(String, Option<serde_json::Value>, Option<serde_json::Value>),
+    /// Other content of an input.
+    Input(String),
+}
+
 /// Names the format of what is hashed: a change of format changes this string, and so every key.
 const CONTEXT: &str = "taqsim 2026-11-21 recipe v1";
 
 impl Recipe {
-    /// The key: the digest of the recipe as JSON with sorted names.
+    /// The key: the digest of the recipe as JSON, whose parameters and inputs are sorted by name.
     pub fn key(&self) -> Key {
         let json = serde_json::to_vec(self).expect("a recipe has only string keys");
         Key(Digest::derive(CONTEXT, &json))
+    }
+
+    /// What changed from `earlier` to `self`; empty exactly where their keys are equal.
+    pub fn differences_from(&self, earlier: &Self) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        if self.kind != earlier.kind {
+            differences.push(Difference::Kind(earlier.kind.clone(), self.kind.clone()));
+        }
+        if self.version != earlier.version {
+            differences.push(Difference::Version(earlier.version, self.version));
+        }
+        if self.numerics != earlier.numerics {
+            differences.push(Difference::Numerics(earlier.numerics.clone(), self.numerics.clone()));
+        }
+        differences.extend(self.param_differences_from(earlier));
+        differences.extend(self.input_differences_from(earlier));
+        differences
+    }
+
+    fn param_differences_from(&self, earlier: &Self) -> Vec<Difference> {
+        let names: BTreeSet<&String> = self.params.keys().chain(earlier.params.keys()).collect();
+        names
+            .into_iter()
+            .map(|name| (name, earlier.params.get(name), self.params.get(name)))
+            .filter(|(_, before, now)| before != now)
+            .map(|(name, before, now)| Difference::Param(name.clone(), before.cloned(), now.cloned()))
+            .collect()
+    }
+
+    fn input_differences_from(&self, earlier: &Self) -> Vec<Difference> {
+        let names: BTreeSet<&String> = self.inputs.keys().chain(earlier.inputs.keys()).collect();
+        names
+            .into_iter()
+            .filter(|name| self.inputs.get(*name) != earlier.inputs.get(*name))
+            .map(|name| Difference::Input(name.clone()))
+            .collect()
     }
 }
 
@@ -46,5 +98,71 @@ impl Key {
     /// The digest behind it.
     pub fn digest(&self) -> &Digest {
         &self.0
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind(before, now) => write!(f, "kind: {before} -> {now}"),
+            Self::Version(before, now) => write!(f, "stage version: {before} -> {now}"),
+            Self::Numerics(before, now) => write!(f, "numerics: {before} -> {now}"),
+            Self::Param(name, before, now) => {
+                write!(f, "`{name}`: {} -> {}", or_default(before), or_default(now))
+            }
+            Self::Input(name) => write!(f, "other {name}"),
+        }
+    }
+}
+
+fn or_default(value: &Option<serde_json::Value>) -> String {
+    value.as_ref().map_or_else(|| "default".to_owned(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn recipe() -> Recipe {
+        Recipe {
+            kind: "embed.spectral".into(),
+            version: 1,
+            numerics: "exact".into(),
+            params: json!({"n_mfcc": 13, "roll_percent": 0.9}).as_object().unwrap().clone(),
+            inputs: BTreeMap::from([("audio".into(), vec![Digest::of(b"audio")])]),
+        }
+    }
+
+    #[test]
+    fn a_key_never_changes_by_accident() {
+        // A new value here makes everything stale for everybody: only together with a new CONTEXT.
+        let golden = "40074c4d853665e9c856c843e61c72c15cabea58073cfe5a746ce989d475c353";
+        assert_eq!(recipe().key().digest().to_string(), golden);
+    }
+
+    #[test]
+    fn two_recipes_have_equal_keys_exactly_where_nothing_differs() {
+        let changes: [(fn(&mut Recipe), &str); 7] = [
+            (|_| {}, ""),
+            (|recipe| recipe.kind = "embed.mfcc".into(), "kind: embed.spectral -> embed.mfcc"),
+            (|recipe| recipe.version = 2, "stage version: 1 -> 2"),
+            (|recipe| recipe.numerics = "cpu".into(), "numerics: exact -> cpu"),
+            (|recipe| drop(recipe.params.remove("n_mfcc")), "`n_mfcc`: 13 -> default"),
+            (|recipe| drop(recipe.params.insert("n_fft".into(), json!(4096))), "`n_fft`: default -> 4096"),
+            (
+                |recipe| recipe.inputs.values_mut().for_each(|all| all.push(Digest::of(b"more"))),
+                "other audio",
+            ),
+        ];
+        for (change, expected) in changes {
+            let mut changed = recipe();
+            change(&mut changed);
+            let differences: Vec<String> =
+                changed.differences_from(&recipe()).iter().map(ToString::to_string).collect();
+            assert_eq!(differences.join(", "), expected);
+            assert_eq!(changed.key() == recipe().key(), expected.is_empty(), "{expected}");
+        }
     }
 }
