@@ -1,0 +1,159 @@
+//! The steps of a manifest in the order in which they can be carried out.
+
+use std::collections::BTreeMap;
+
+use petgraph::algo::toposort;
+use petgraph::graph::DiGraph;
+
+use crate::error::{Error, Result};
+use crate::manifest::Manifest;
+use crate::stages::{Embed, Normalize, Reduce, Segment, Stage};
+
+/// One step of the manifest, and where its inputs come from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step<'m> {
+    /// `normalize`, or family and name: `embed.timbre`.
+    pub name: String,
+    /// What the manifest asks for.
+    pub work: Work<'m>,
+    /// What its stage reads.
+    pub wires: Vec<Wire>,
+}
+
+/// What a step asks for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Work<'m> {
+    /// `[normalize]`.
+    Normalize(&'m Normalize),
+    /// `[segment.NAME.KIND]`.
+    Segment(&'m Segment),
+    /// `[embed.NAME.KIND]`.
+    Embed(&'m Embed),
+    /// `[reduce.NAME.KIND]`.
+    Reduce(&'m Reduce),
+}
+
+/// One input of a step. Outputs keep their names from stage to stage, so one name is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wire {
+    /// The name of the input, and of the output that it is.
+    pub input: &'static str,
+    /// Where it comes from.
+    pub from: From,
+}
+
+/// Where an input comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// The clip's source.
+    Source,
+    /// The step at this index.
+    Step(usize),
+}
+
+impl Step<'_> {
+    /// Whether it is one task per clip; otherwise it is one for the whole dataset.
+    pub fn is_per_clip(&self) -> bool {
+        !matches!(self.work, Work::Reduce(_))
+    }
+
+    /// Family and kind, as recipes name them: `embed.spectral`.
+    pub fn kind(&self) -> String {
+        match self.work {
+            Work::Normalize(_) => "normalize".to_owned(),
+            Work::Segment(segment) => format!("segment.{}", segment.kind()),
+            Work::Embed(embed) => format!("embed.{}", embed.kind()),
+            Work::Reduce(reduce) => format!("reduce.{}", reduce.kind()),
+        }
+    }
+
+    /// The code that carries it out, without what a clip adds to its parameters.
+    pub fn stage(&self) -> &dyn Stage {
+        match self.work {
+            Work::Normalize(normalize) => normalize,
+            Work::Segment(segment) => segment.stage(),
+            Work::Embed(embed) => embed.stage(),
+            Work::Reduce(reduce) => reduce.stage(),
+        }
+    }
+}
+
+/// A step before its wires are known.
+struct Draft<'m> {
+    name: String,
+    work: Work<'m>,
+    of: Option<String>,
+}
+
+/// The steps of a manifest, each after the steps that it reads from.
+///
+/// # Errors
+/// When a step reads from one that does not exist, or, in the end, from itself.
+pub fn steps(manifest: &Manifest) -> Result<Vec<Step<'_>>> {
+    let drafts = in_order(drafts(manifest))?;
+    let indices = |name: &str| drafts.iter().position(|draft| draft.name == name);
+    drafts
+        .iter()
+        .map(|draft| {
+            let wires = wires(draft, &indices)?;
+            Ok(Step { name: draft.name.clone(), work: draft.work, wires })
+        })
+        .collect()
+}
+
+fn drafts(manifest: &Manifest) -> Vec<Draft<'_>> {
+    let normalize =
+        Draft { name: "normalize".to_owned(), work: Work::Normalize(&manifest.normalize), of: None };
+    let segments = manifest.segment.iter().map(|(name, segment)| Draft {
+        name: format!("segment.{name}"),
+        work: Work::Segment(segment),
+        of: Some("normalize".to_owned()),
+    });
+    let embeds = manifest.embed.iter().map(|(name, embed)| Draft {
+        name: format!("embed.{name}"),
+        work: Work::Embed(&embed.kind),
+        of: Some(format!("segment.{}", embed.of)),
+    });
+    let reduces = manifest.reduce.iter().map(|(name, reduce)| Draft {
+        name: format!("reduce.{name}"),
+        work: Work::Reduce(&reduce.kind),
+        of: Some(format!("embed.{}", reduce.of)),
+    });
+    std::iter::once(normalize).chain(segments).chain(embeds).chain(reduces).collect()
+}
+
+fn in_order(drafts: Vec<Draft<'_>>) -> Result<Vec<Draft<'_>>> {
+    let mut graph = DiGraph::new();
+    let nodes: BTreeMap<String, _> =
+        drafts.iter().enumerate().map(|(index, draft)| (draft.name.clone(), graph.add_node(index))).collect();
+    for draft in &drafts {
+        if let Some(of) = draft.of.as_ref().and_then(|of| nodes.get(of)) {
+            graph.add_edge(*of, nodes[&draft.name], ());
+        }
+    }
+    let order = toposort(&graph, None).map_err(|cycle| {
+        Error::usage(format!("step `{}` reads, in the end, from itself", drafts[graph[cycle.node_id()]].name))
+    })?;
+    let mut drafts: Vec<Option<Draft<'_>>> = drafts.into_iter().map(Some).collect();
+    Ok(order.into_iter().filter_map(|node| drafts[graph[node]].take()).collect())
+}
+
+fn wires(draft: &Draft<'_>, index_of: &impl Fn(&str) -> Option<usize>) -> Result<Vec<Wire>> {
+    let step = Step { name: draft.name.clone(), work: draft.work, wires: Vec::new() };
+    let from = |name: &str| match index_of(name) {
+        Some(index) => Ok(From::Step(index)),
+        None => Err(Error::usage(format!("step `{}` is of `{name}`, which is no step", draft.name))),
+    };
+    step.stage()
+        .reads()
+        .iter()
+        .map(|&input| {
+            let from = match input {
+                "source" => From::Source,
+                "spans" | "features" => from(draft.of.as_deref().unwrap_or("nothing"))?,
+                _ => from("normalize")?,
+            };
+            Ok(Wire { input, from })
+        })
+        .collect()
+}
