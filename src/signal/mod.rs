@@ -1,1 +1,5 @@
 //! signal
+
+pub mod decode;
+pub mod layout;
+pub mod wav;

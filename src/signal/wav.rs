@@ -1,0 +1,223 @@
+//! The master's file: WAV, PCM, 24-bit, little-endian.
+
+use std::ops::Range;
+
+use super::layout::Layout;
+use crate::error::{Error, Result};
+
+/// The largest 24-bit sample.
+pub const MAX_SAMPLE: i32 = (1 << 23) - 1;
+/// The smallest 24-bit sample.
+pub const MIN_SAMPLE: i32 = -(1 << 23);
+
+const FULL_SCALE: f64 = 8_388_608.0;
+const BYTES_PER_SAMPLE: usize = 3;
+const PCM: u16 = 1;
+const EXTENSIBLE: u16 = 0xfffe;
+/// The end of every sub-format's GUID; its first two bytes are the format tag.
+const SUB_FORMAT_TAIL: [u8; 14] =
+    [0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71];
+
+/// Audio as a WAV file holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pcm {
+    /// Frames a second.
+    pub sample_rate: u32,
+    /// Which loudspeaker each channel is for.
+    pub layout: Layout,
+    /// Interleaved samples, each within 24 bits.
+    pub samples: Vec<i32>,
+}
+
+impl Pcm {
+    /// How many frames there are.
+    pub fn frames(&self) -> usize {
+        self.samples.len() / self.stride()
+    }
+
+    /// One channel of the frames in `range`, in \[-1, 1). Whatever lies past the end is left out.
+    pub fn channel(&self, channel: usize, range: Range<usize>) -> Vec<f64> {
+        self.in_frames(range, |frame| frame.get(channel).map_or(0.0, |&sample| f64::from(sample)))
+    }
+
+    /// The mean of all channels except low-frequency effects over the frames in `range`, in \[-1, 1).
+    /// Whatever lies past the end is left out.
+    pub fn mono(&self, range: Range<usize>) -> Vec<f64> {
+        let heard = self.layout.mono_channels();
+        let count = heard.len() as f64;
+        self.in_frames(range, |frame| heard.iter().map(|&c| f64::from(frame[c])).sum::<f64>() / count)
+    }
+
+    /// The file's bytes: a `fmt ` and a `data` chunk. More than two channels get the extensible header,
+    /// which names their loudspeakers.
+    ///
+    /// # Errors
+    /// When there are more samples than a WAV file can hold (4 GiB).
+    pub fn to_wav(&self) -> Result<Vec<u8>> {
+        let format = self.format_chunk();
+        let data = self.samples.len().checked_mul(BYTES_PER_SAMPLE).ok_or_else(too_long)?;
+        let padded = data + data % 2;
+        let riff = u32::try_from(padded + format.len() + 20).map_err(|_| too_long())?;
+        let mut bytes = Vec::with_capacity(riff as usize + 8);
+        bytes.extend(b"RIFF");
+        bytes.extend(riff.to_le_bytes());
+        bytes.extend(b"WAVEfmt ");
+        bytes.extend((format.len() as u32).to_le_bytes());
+        bytes.extend(format);
+        bytes.extend(b"data");
+        bytes.extend((data as u32).to_le_bytes());
+        bytes.extend(self.samples.iter().flat_map(|sample| {
+            let [low, middle, high, _] = sample.to_le_bytes();
+            [low, middle, high]
+        }));
+        bytes.resize(riff as usize + 8, 0);
+        Ok(bytes)
+    }
+
+    /// Reads what [`Pcm::to_wav`] wrote; chunks that it does not write are passed over.
+    ///
+    /// # Errors
+    /// When the bytes are not such a file, or end before its header says they do.
+    pub fn from_wav(bytes: &[u8]) -> Result<Self> {
+        let chunks = chunks(bytes)?;
+        let find = |name: &[u8; 4], title| {
+            let found = chunks.iter().find(|(of, _)| of == name).map(|(_, body)| *body);
+            found.ok_or_else(|| not_ours(&format!("it has no {title} chunk")))
+        };
+        let (sample_rate, layout) = read_format(find(b"fmt ", "fmt")?)?;
+        let data = find(b"data", "data")?;
+        if data.len() % (BYTES_PER_SAMPLE * usize::from(layout.channels())) != 0 {
+            return Err(not_ours("its last frame is cut off"));
+        }
+        let samples =
+            data.chunks_exact(BYTES_PER_SAMPLE).map(|b| i32::from_le_bytes([0, b[0], b[1], b[2]]) >> 8);
+        Ok(Self { sample_rate, layout, samples: samples.collect() })
+    }
+
+    fn stride(&self) -> usize {
+        usize::from(self.layout.channels()).max(1)
+    }
+
+    fn in_frames(&self, range: Range<usize>, value: impl Fn(&[i32]) -> f64) -> Vec<f64> {
+        let frames = self.samples.chunks_exact(self.stride()).skip(range.start);
+        frames.take(range.end.saturating_sub(range.start)).map(|frame| value(frame) / FULL_SCALE).collect()
+    }
+
+    fn format_chunk(&self) -> Vec<u8> {
+        let channels = self.layout.channels();
+        let plain = channels <= 2;
+        let block = u32::from(channels) * BYTES_PER_SAMPLE as u32;
+        let mut chunk = Vec::with_capacity(40);
+        chunk.extend(if plain { PCM } else { EXTENSIBLE }.to_le_bytes());
+        chunk.extend(channels.to_le_bytes());
+        chunk.extend(self.sample_rate.to_le_bytes());
+        chunk.extend(self.sample_rate.saturating_mul(block).to_le_bytes());
+        chunk.extend((block as u16).to_le_bytes());
+        chunk.extend(24u16.to_le_bytes());
+        if !plain {
+            chunk.extend(22u16.to_le_bytes());
+            chunk.extend(24u16.to_le_bytes());
+            chunk.extend(self.layout.mask().to_le_bytes());
+            chunk.extend(PCM.to_le_bytes());
+            chunk.extend(SUB_FORMAT_TAIL);
+        }
+        chunk
+    }
+}
+
+type Chunk<'a> = ([u8; 4], &'a [u8]);
+
+fn chunks(bytes: &[u8]) -> Result<Vec<Chunk<'_>>> {
+    let (Some(b"RIFF"), Some(b"WAVE")) = (bytes.get(..4), bytes.get(8..12)) else {
+        return Err(not_ours("it is no RIFF WAVE file"));
+    };
+    let mut chunks = Vec::new();
+    let mut rest = &bytes[12..];
+    while let Some((header, after)) = rest.split_first_chunk::<8>() {
+        let [a, b, c, d, length @ ..] = *header;
+        let length = u32::from_le_bytes(length) as usize;
+        let body = after.get(..length).ok_or_else(|| not_ours("it ends before its header says"))?;
+        chunks.push(([a, b, c, d], body));
+        rest = after.get(length + length % 2..).unwrap_or(&[]);
+    }
+    Ok(chunks)
+}
+
+fn read_format(chunk: &[u8]) -> Result<(u32, Layout)> {
+    let Some((head, tail)) = chunk.split_first_chunk::<16>() else {
+        return Err(not_ours("its fmt chunk is too short"));
+    };
+    let short = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
+    let (channels, bits) = (short(2), short(14));
+    if !matches!(short(0), PCM | EXTENSIBLE) || bits != 24 || channels == 0 {
+        return Err(not_ours("it is not 24-bit PCM"));
+    }
+    let sample_rate = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+    let mask = tail.get(4..8).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    Ok((sample_rate, Layout::new(channels, mask)))
+}
+
+fn not_ours(cause: &str) -> Error {
+    Error::cannot_read("the audio", cause)
+}
+
+fn too_long() -> Error {
+    Error::world("cannot write the audio: it is longer than a WAV file can hold, 4 GiB").hint(
+        "cut the clip into several clips by their ranges, or store fewer channels or a lower sample rate",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pcm(channels: u16, mask: u32, samples: Vec<i32>) -> Pcm {
+        Pcm { sample_rate: 44_100, layout: Layout::new(channels, mask), samples }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let samples = vec![0, 1, -1, MAX_SAMPLE, MIN_SAMPLE, 42];
+        for (channels, mask) in [(1, 0), (2, 0), (3, 7), (6, 0x3f), (6, 0)] {
+            let written = pcm(channels, mask, samples.clone());
+            assert_eq!(Pcm::from_wav(&written.to_wav().unwrap()).unwrap(), written, "{channels} channels");
+        }
+    }
+
+    #[test]
+    fn an_odd_number_of_bytes_is_padded_as_riff_asks() {
+        let bytes = pcm(1, 0, vec![7]).to_wav().unwrap();
+        assert_eq!(bytes.len(), 48);
+        assert_eq!(bytes[4..8], 40u32.to_le_bytes());
+        assert_eq!(bytes[40..], [3, 0, 0, 0, 7, 0, 0, 0]);
+    }
+
+    #[test]
+    fn samples_lie_within_one() {
+        let audio = pcm(2, 0, vec![MIN_SAMPLE, 0, 1 << 22, 1 << 22]);
+        assert_eq!(audio.channel(0, 0..2), [-1.0, 0.5]);
+        assert_eq!(audio.mono(0..2), [-0.5, 0.5]);
+        assert_eq!(audio.mono(1..9), [0.5]);
+        assert_eq!(audio.channel(5, 0..2), [0.0, 0.0]);
+        assert_eq!(audio.mono(9..2), [0.0; 0]);
+    }
+
+    #[test]
+    fn the_mono_mean_leaves_low_frequencies_out() {
+        let audio = pcm(6, 0x3f, vec![10, 20, 30, 8_000_000, 40, 50]);
+        assert_eq!(audio.mono(0..1), [30.0 / FULL_SCALE]);
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_and_never_a_panic() {
+        let whole = pcm(6, 0x3f, vec![3; 12]).to_wav().unwrap();
+        for end in 0..whole.len() {
+            assert!(Pcm::from_wav(&whole[..end]).is_err(), "cut at {end}");
+        }
+        for at in 0..68 {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0xff;
+            let _ = Pcm::from_wav(&damaged);
+        }
+    }
+}
