@@ -2,4 +2,5 @@
 
 pub mod decode;
 pub mod layout;
+pub mod resample;
 pub mod wav;
