@@ -1,0 +1,180 @@
+//! The mel scale: filters, decibels, MFCCs and their deltas, as librosa 0.11 defines them.
+
+use std::f64::consts::PI;
+
+use super::Matrix;
+
+/// Triangular filters on Slaney's mel scale, each of unit area (`librosa.filters.mel` with its defaults).
+#[derive(Debug, Clone)]
+pub struct MelFilters {
+    filters: Vec<Filter>,
+}
+
+/// The bins from `start` on that a filter hears.
+#[derive(Debug, Clone)]
+struct Filter {
+    start: usize,
+    weights: Vec<f64>,
+}
+
+impl MelFilters {
+    /// `n_mels` filters from 0 Hz to half of `sample_rate` (Hz), over the `n_fft / 2 + 1` bins of a spectrum.
+    pub fn new(sample_rate: f64, n_fft: usize, n_mels: usize) -> Self {
+        let top = hz_to_mel(sample_rate / 2.0);
+        let edge = |i: usize| mel_to_hz(top * i as f64 / (n_mels + 1) as f64);
+        let bins: Vec<f64> = (0..=n_fft / 2).map(|k| k as f64 * sample_rate / n_fft as f64).collect();
+        let filters = (0..n_mels).map(|i| Filter::new(&bins, edge(i), edge(i + 1), edge(i + 2))).collect();
+        Self { filters }
+    }
+
+    /// Number of filters.
+    pub fn n_mels(&self) -> usize {
+        self.filters.len()
+    }
+
+    /// The power in each band of a power spectrum.
+    pub fn apply(&self, power: &[f64], bands: &mut [f64]) {
+        for (band, filter) in bands.iter_mut().zip(&self.filters) {
+            let heard = power.get(filter.start..).unwrap_or(&[]);
+            *band = heard.iter().zip(&filter.weights).map(|(power, weight)| power * weight).sum();
+        }
+    }
+}
+
+impl Filter {
+    fn new(bins: &[f64], low: f64, centre: f64, high: f64) -> Self {
+        let weight = |hz: f64| {
+            let slope = ((hz - low) / (centre - low)).min((high - hz) / (high - centre));
+            slope.max(0.0) * 2.0 / (high - low)
+        };
+        let start = bins.iter().take_while(|hz| **hz <= low).count();
+        let weights = bins[start..].iter().take_while(|hz| **hz < high).map(|hz| weight(*hz)).collect();
+        Self { start, weights }
+    }
+}
+
+/// Slaney's scale: linear to 1 kHz, logarithmic above, where 27 mels multiply the frequency by 6.4.
+fn hz_to_mel(hz: f64) -> f64 {
+    if hz < 1000.0 { hz * 3.0 / 200.0 } else { 15.0 + libm::log(hz / 1000.0) * 27.0 / libm::log(6.4) }
+}
+
+fn mel_to_hz(mel: f64) -> f64 {
+    if mel < 15.0 { mel * 200.0 / 3.0 } else { 1000.0 * libm::exp((mel - 15.0) * libm::log(6.4) / 27.0) }
+}
+
+/// Powers in dB re 1, none below 1e-10 and none more than `top_db` below the greatest of them all
+/// (`librosa.power_to_db(S, top_db=top_db)`).
+pub fn power_to_db(powers: &mut [f64], top_db: f64) {
+    let mut greatest = f64::NEG_INFINITY;
+    for power in &mut *powers {
+        *power = 10.0 * libm::log10(power.max(1e-10));
+        greatest = greatest.max(*power);
+    }
+    for db in powers {
+        *db = db.max(greatest - top_db);
+    }
+}
+
+/// The first `n_mfcc` cepstral coefficients of each row of mel bands in dB: the orthonormal DCT-II
+/// (`librosa.feature.mfcc(S=bands)`). One row a frame.
+pub fn mfcc(bands: &Matrix, n_mfcc: usize) -> Matrix {
+    let basis = dct_basis(n_mfcc, bands.n_cols());
+    let mut coefficients = Matrix::zeros(bands.n_rows(), n_mfcc);
+    for (i, row) in bands.rows().enumerate() {
+        for (out, cosine) in coefficients.row_mut(i).iter_mut().zip(basis.rows()) {
+            *out = super::dot(row, cosine);
+        }
+    }
+    coefficients
+}
+
+fn dct_basis(n_out: usize, n_in: usize) -> Matrix {
+    let mut basis = Matrix::zeros(n_out, n_in);
+    let n = n_in as f64;
+    for k in 0..n_out {
+        let scale = if k == 0 { (1.0 / n).sqrt() } else { (2.0 / n).sqrt() };
+        for (i, out) in basis.row_mut(k).iter_mut().enumerate() {
+            *out = scale * libm::cos(PI * k as f64 * (2 * i + 1) as f64 / (2.0 * n));
+        }
+    }
+    basis
+}
+
+/// The widest window of [`delta`], frames.
+const DELTA_WIDTH: usize = 9;
+
+/// The first (`order` 1) or second (`order` 2) derivative over time of each column, per frame: the slope of a line,
+/// or the curvature of a parabola, fitted over nine frames (`librosa.feature.delta`: Savitzky-Golay, "interp").
+///
+/// Where librosa refuses fewer than nine frames, the widest odd window that fits is used; fewer than three
+/// frames have derivatives of 0.
+pub fn delta(rows: &Matrix, order: u32) -> Matrix {
+    let n_rows = rows.n_rows();
+    let mut derivatives = Matrix::zeros(n_rows, rows.n_cols());
+    let reach = (DELTA_WIDTH.min(n_rows).saturating_sub(1)) / 2;
+    if reach == 0 {
+        return derivatives;
+    }
+    let weights = derivative_weights(reach, order);
+    for i in 0..n_rows {
+        // The fitted line's slope (parabola's curvature) is one number: near the ends it is that of the nearest fit.
+        let first = i.clamp(reach, n_rows - 1 - reach) - reach;
+        for (j, weight) in weights.iter().enumerate() {
+            let from = rows.row(first + j);
+            derivatives.row_mut(i).iter_mut().zip(from).for_each(|(out, value)| *out += weight * value);
+        }
+    }
+    derivatives
+}
+
+/// Least-squares weights for the derivative of a line (order 1) or the second derivative of a parabola, over
+/// `2 reach + 1` frames.
+fn derivative_weights(reach: usize, order: u32) -> Vec<f64> {
+    let reach = reach as i32;
+    let offsets = (-reach..=reach).map(f64::from);
+    let mean_square = offsets.clone().map(|k| k * k).sum::<f64>() / f64::from(2 * reach + 1);
+    let shape: Vec<f64> = offsets.map(|k| if order == 1 { k } else { k * k - mean_square }).collect();
+    let norm: f64 = shape.iter().map(|s| s * s).sum();
+    let factor = if order == 1 { 1.0 } else { 2.0 };
+    shape.iter().map(|s| factor * s / norm).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_have_the_row_sums_that_librosa_gives_them() {
+        // librosa 0.11.0: librosa.filters.mel(sr=22050, n_fft=2048, n_mels=128).sum(axis=1)
+        let filters = MelFilters::new(22_050.0, 2048, 128);
+        let mut sums = vec![0.0; 128];
+        filters.apply(&[1.0; 1025], &mut sums);
+        for (i, want) in [(0, 0.090345882), (1, 0.093373882), (37, 0.096146197), (55, 0.092740705)] {
+            assert!((sums[i] - want).abs() < 1e-7, "{i}: {} {want}", sums[i]);
+        }
+    }
+
+    #[test]
+    fn decibels_are_floored_by_the_greatest_and_by_ten_to_the_minus_ten() {
+        let mut powers = [1.0, 1e-3, 1e-9, 0.0];
+        power_to_db(&mut powers, 80.0);
+        for (db, want) in powers.iter().zip([0.0, -30.0, -80.0, -80.0]) {
+            assert!((db - want).abs() < 1e-12, "{db} {want}");
+        }
+        let mut silence = [0.0, 0.0];
+        power_to_db(&mut silence, 80.0);
+        assert_eq!(silence, [-100.0, -100.0]);
+    }
+
+    #[test]
+    fn deltas_of_a_parabola_are_its_slope_and_curvature_for_any_number_of_frames() {
+        for (n, slope, curvature) in
+            [(1, 0.0, 0.0), (2, 0.0, 0.0), (3, 2.0, 2.0), (6, 4.0, 2.0), (20, 8.0, 2.0)]
+        {
+            let mut rows = Matrix::zeros(n, 1);
+            rows.data_mut().iter_mut().enumerate().for_each(|(i, x)| *x = (i * i) as f64);
+            assert!((delta(&rows, 1).row(0)[0] - slope).abs() < 1e-12, "{n}");
+            assert!(delta(&rows, 2).data().iter().all(|c| (c - curvature).abs() < 1e-12), "{n}");
+        }
+    }
+}
