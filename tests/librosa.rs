@@ -1,11 +1,14 @@
 //! Held against librosa 0.11.0: `fixtures/librosa/README.md` names the call behind every file.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use taqsim::signal::{
     ContrastBands, Matrix, MelFilters, Stft, bandwidth, bin_frequencies, centroid, contrast, delta, flatness,
     mfcc, power_to_db, rms, roll_off, zero_crossing_rate,
 };
+use taqsim::stages::segment::Silence;
+use taqsim::stages::{Context, Input, Inputs, Pieces, RangeOfMaster, Segment, Span, Spans};
 
 const SIGNALS: [&str; 3] = ["pluck", "noise_tone", "chirp"];
 const SAMPLE_RATE: f64 = 22_050.0;
@@ -63,6 +66,41 @@ fn level_and_zero_crossings_are_librosas() {
     let column = |values: Vec<f64>| -> Vec<Vec<f64>> { values.into_iter().map(|x| vec![x]).collect() };
     compare("rms", |samples| column(rms(samples, N_FFT, HOP)));
     compare("zcr", |samples| column(zero_crossing_rate(samples, N_FFT, HOP)));
+}
+
+#[test]
+fn splits_at_silence_are_librosas() {
+    for signal in SIGNALS {
+        for top_db in [20, 30, 60] {
+            let (_, want) = read_npy(&format!("{signal}__split_{top_db}.npy"));
+            let spans = split(signal, f64::from(top_db));
+            let got: Vec<f64> = spans.iter().flat_map(|span| [span.start as f64, span.end as f64]).collect();
+            assert_eq!(got, want, "{signal} {top_db}");
+        }
+    }
+}
+
+fn split(signal: &str, top_db: f64) -> Vec<Span> {
+    let file = read_fixture(&format!("{signal}.wav"));
+    let piece = RangeOfMaster { source_start: 0.0, start: 0, end: (file.len() as u64 - 44) / 2 };
+    let mut inputs = Inputs::default();
+    inputs.push("ranges", Input::bytes(Pieces { sample_rate: 22_050, pieces: vec![piece] }.to_bytes()));
+    inputs.push("audio", Input::bytes(as_master(&file)));
+    let stage = Segment::Silence(Silence { top_db, ..Silence::default() });
+    let outputs = stage.stage().run(&inputs, &Context::new(&AtomicBool::new(false))).unwrap();
+    Spans::read(&Input::bytes(outputs[0].1.as_slice())).unwrap().spans
+}
+
+/// A 16-bit mono WAV as a 24-bit one: the same samples on a finer grid.
+fn as_master(file: &[u8]) -> Vec<u8> {
+    let data: Vec<u8> = file[44..].chunks_exact(2).flat_map(|two| [0, two[0], two[1]]).collect();
+    let mut master = file[..44].to_vec();
+    master[4..8].copy_from_slice(&(data.len() as u32 + 36).to_le_bytes());
+    master[28..32].copy_from_slice(&(22_050_u32 * 3).to_le_bytes());
+    master[32..36].copy_from_slice(&[3, 0, 24, 0]);
+    master[40..44].copy_from_slice(&(data.len() as u32).to_le_bytes());
+    master.extend(data);
+    master
 }
 
 /// Holds what `compute` gives, a row per frame, against librosa's columns: within 1e-4 of the greatest magnitude.

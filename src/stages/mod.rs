@@ -5,6 +5,7 @@
 
 mod frame;
 mod input;
+mod master;
 mod values;
 
 pub mod embed;
@@ -14,6 +15,7 @@ pub mod segment;
 
 pub use frame::{Frame, Values};
 pub use input::{Input, Inputs, Reader};
+pub use master::Master;
 pub use normalize::Normalize;
 pub use values::{Measures, Pieces, RangeOfMaster, Span, Spans};
 

@@ -3,10 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::stages::{Context, Inputs, Outputs, Stage};
+use super::one_per_piece;
+use crate::error::Result;
+use crate::stages::{Context, Inputs, Outputs, Pieces, Stage};
 
-/// One segment per range of the clip.
+/// One segment per range that the manifest gives the clip.
+///
+/// A clip without ranges has one range, the whole source, so `whole` finds the same segments: `ranges` says that
+/// the ranges were drawn as segments (the sections of a performance), `whole` that the clip is not cut.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ranges {}
@@ -20,7 +24,7 @@ impl Stage for Ranges {
         &["ranges"]
     }
 
-    fn run(&self, _inputs: &Inputs, _context: &Context) -> Result<Outputs> {
-        Err(Error::world("not yet"))
+    fn run(&self, inputs: &Inputs, _context: &Context) -> Result<Outputs> {
+        one_per_piece(&Pieces::read(inputs.one("ranges")?)?)
     }
 }

@@ -1,12 +1,13 @@
-//! whole: the clip as one segment, or one per range.
+//! whole: the clip as it is, one segment per range.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::stages::{Context, Inputs, Outputs, Stage};
+use super::one_per_piece;
+use crate::error::Result;
+use crate::stages::{Context, Inputs, Outputs, Pieces, Stage};
 
-/// One segment per range: a clip without ranges is one segment.
+/// The clip uncut: one segment, or one per range where the clip has ranges, for no segment joins two of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Whole {}
@@ -20,7 +21,7 @@ impl Stage for Whole {
         &["ranges"]
     }
 
-    fn run(&self, _inputs: &Inputs, _context: &Context) -> Result<Outputs> {
-        Err(Error::world("not yet"))
+    fn run(&self, inputs: &Inputs, _context: &Context) -> Result<Outputs> {
+        one_per_piece(&Pieces::read(inputs.one("ranges")?)?)
     }
 }
