@@ -7,8 +7,11 @@ use taqsim::signal::{
     ContrastBands, Matrix, MelFilters, Stft, bandwidth, bin_frequencies, centroid, contrast, delta, flatness,
     mfcc, power_to_db, rms, roll_off, zero_crossing_rate,
 };
+use taqsim::stages::embed::Spectral;
 use taqsim::stages::segment::Silence;
-use taqsim::stages::{Context, Input, Inputs, Pieces, RangeOfMaster, Segment, Span, Spans};
+use taqsim::stages::{
+    Context, Embed, Frame, Input, Inputs, Pieces, RangeOfMaster, Segment, Span, Spans, Stage, Values,
+};
 
 const SIGNALS: [&str; 3] = ["pluck", "noise_tone", "chirp"];
 const SAMPLE_RATE: f64 = 22_050.0;
@@ -87,8 +90,39 @@ fn split(signal: &str, top_db: f64) -> Vec<Span> {
     inputs.push("ranges", Input::bytes(Pieces { sample_rate: 22_050, pieces: vec![piece] }.to_bytes()));
     inputs.push("audio", Input::bytes(as_master(&file)));
     let stage = Segment::Silence(Silence { top_db, ..Silence::default() });
-    let outputs = stage.stage().run(&inputs, &Context::new(&AtomicBool::new(false))).unwrap();
-    Spans::read(&Input::bytes(outputs[0].1.as_slice())).unwrap().spans
+    Spans::read(&run(stage.stage(), &inputs)).unwrap().spans
+}
+
+#[test]
+fn the_rows_of_spectral_are_means_and_deviations_of_librosas_descriptors() {
+    for signal in SIGNALS {
+        let (_, want) = read_npy(&format!("{signal}__spectral_blocks.npy"));
+        let file = read_fixture(&format!("{signal}.wav"));
+        let whole = Span { range: 0, start: 0, end: (file.len() as u64 - 44) / 2 };
+        let mut inputs = Inputs::default();
+        inputs.push("audio", Input::bytes(as_master(&file)));
+        inputs.push("spans", Input::bytes(Spans { spans: vec![whole] }.to_bytes()));
+        let output = run(Embed::Spectral(Spectral::default()).stage(), &inputs);
+        let frame = Frame::read(&output).unwrap();
+        let (vector, level) = (list(&frame, "vector"), list(&frame, "level"));
+        assert_eq!(vector.len() + level.len(), want.len());
+        for (i, (got, want)) in vector.iter().chain(level).zip(&want).enumerate() {
+            assert!((f64::from(*got) - want).abs() <= 1e-4 * want.abs() + 1e-6, "{signal} {i}: {got} {want}");
+        }
+    }
+}
+
+fn list<'a>(frame: &'a Frame, name: &str) -> &'a [f32] {
+    match frame.column(name) {
+        Some(Values::Lists { data, .. }) => data,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// The only output of a stage.
+fn run(stage: &dyn Stage, inputs: &Inputs) -> Input {
+    let outputs = stage.run(inputs, &Context::new(&AtomicBool::new(false))).unwrap();
+    Input::bytes(outputs[0].1.as_slice())
 }
 
 /// A 16-bit mono WAV as a 24-bit one: the same samples on a finer grid.

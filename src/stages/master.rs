@@ -98,9 +98,14 @@ pub(super) mod tests {
 
     /// A master at 8 kHz of these interleaved 24-bit samples.
     pub(in crate::stages) fn wav(channels: u16, samples: &[i32]) -> Vec<u8> {
+        wav_at(8000, channels, samples)
+    }
+
+    /// A master of these interleaved 24-bit samples.
+    pub(in crate::stages) fn wav_at(sample_rate: u32, channels: u16, samples: &[i32]) -> Vec<u8> {
         let mut bytes = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0".to_vec();
         bytes.extend(channels.to_le_bytes());
-        bytes.extend(8000_u32.to_le_bytes());
+        bytes.extend(sample_rate.to_le_bytes());
         bytes.extend([0; 6]);
         bytes.extend(24_u16.to_le_bytes());
         bytes.extend(b"data");

@@ -4,21 +4,50 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::stages::{Context, Inputs, Outputs, Stage};
+use crate::signal::{
+    ContrastBands, Matrix, MelFilters, Stft, bandwidth, bin_frequencies, centroid, contrast, delta, flatness,
+    mfcc, power_to_db, rms, roll_off, zero_crossing_rate,
+};
+use crate::stages::{Context, Frame, Inputs, Master, Outputs, Span, Spans, Stage, Values};
 
 /// Mean and standard deviation over frames of MFCCs, their deltas and the shape of the spectrum, at 22,050 Hz.
+///
+/// Every descriptor is librosa 0.11's with its defaults. A block holds the means of its descriptors, then their
+/// standard deviations (of the frames that are there, ddof = 0):
+///
+/// | column | descriptors |
+/// |---|---|
+/// | `mfcc` | MFCC 1 to `n_mfcc` - 1 |
+/// | `mfcc_delta` | their first derivative, per frame |
+/// | `mfcc_delta2` | their second derivative, per frame² |
+/// | `shape` | centroid, bandwidth and roll-off in Hz, flatness, zero-crossing rate |
+/// | `contrast` | spectral contrast of seven octave bands, dB |
+/// | `level` | RMS, MFCC 0, its first and its second derivative |
+///
+/// `vector` is the first five laid end to end. `level` is left out, for it tells recording sessions apart rather
+/// than music. A gain changes nothing else, as long as no power falls below librosa's floor of 1e-10 (the
+/// loudest mel band above -20 dB, which a master at -23 LUFS is): the floor of 80 dB below the loudest moves along.
+///
+/// Frames beyond the segment's ends are filled with zeros, never with the audio around it. Segments of fewer than
+/// nine frames have derivatives over as many as there are, of fewer than three derivatives of 0; silence has
+/// finite values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Spectral {
-    /// Number of MFCCs, the first of them (level) included.
+    /// Number of MFCCs, the first of them (level) included; at most `n_mels`.
+    #[schemars(range(min = 2, max = 512))]
     pub n_mfcc: u32,
-    /// Length of the transform, frames at 22,050 Hz.
+    /// Length of the transform, samples at 22,050 Hz: a power of two.
+    #[schemars(extend("enum" = [256, 512, 1024, 2048, 4096, 8192, 16384]))]
     pub n_fft: u32,
-    /// From one transform to the next, frames at 22,050 Hz.
+    /// From one transform to the next, samples at 22,050 Hz.
+    #[schemars(range(min = 1, max = 16384))]
     pub hop_length: u32,
-    /// Number of mel bands.
+    /// Number of mel bands, from 0 to 11,025 Hz; at most `n_fft / 2`.
+    #[schemars(range(min = 2, max = 512))]
     pub n_mels: u32,
-    /// Share of the energy that lies below the roll-off frequency.
+    /// Share of the sum of magnitudes that lies below the roll-off frequency.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub roll_percent: f64,
 }
 
@@ -37,7 +66,298 @@ impl Stage for Spectral {
         &["audio", "spans"]
     }
 
-    fn run(&self, _inputs: &Inputs, _context: &Context) -> Result<Outputs> {
-        Err(Error::world("not yet"))
+    fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
+        self.check()?;
+        let master = Master::read(inputs.one("audio")?)?;
+        let spans = Spans::read(inputs.one("spans")?)?.spans;
+        let mut analyser = Analyser::new(self)?;
+        let mut table = Table::new(self.n_mfcc as usize - 1);
+        for span in &spans {
+            let samples = segment(&master, span)?;
+            table.push(&analyser.describe(&samples, context)?.summaries());
+        }
+        Ok(vec![("features", table.into_frame(spans.len()).to_bytes())])
+    }
+}
+
+/// What the descriptors are computed at, Hz.
+const SAMPLE_RATE: u32 = 22_050;
+
+/// How far below the loudest mel band of a segment another may be, dB.
+const TOP_DB: f64 = 80.0;
+
+/// Centroid, bandwidth, roll-off, flatness; the zero-crossing rate comes from the waveform.
+const N_SHAPE: usize = 4;
+
+impl Spectral {
+    fn check(&self) -> Result<()> {
+        let refuse = |parameter: &str, value: &dyn std::fmt::Display, cause: &str| {
+            Err(Error::usage(format!("cannot describe spectra with `{parameter} = {value}`: {cause}")))
+        };
+        if self.n_mels > self.n_fft / 2 {
+            return refuse("n_mels", &self.n_mels, "there can be at most half as many bands as `n_fft`");
+        }
+        if !(2..=self.n_mels).contains(&self.n_mfcc) {
+            return refuse("n_mfcc", &self.n_mfcc, "it must be from 2 to `n_mels`");
+        }
+        if !(self.roll_percent > 0.0 && self.roll_percent < 1.0) {
+            return refuse("roll_percent", &self.roll_percent, "it must be between 0 and 1");
+        }
+        Ok(())
+    }
+}
+
+/// The mono samples of a segment at [`SAMPLE_RATE`].
+fn segment(master: &Master, span: &Span) -> Result<Vec<f64>> {
+    at_model_rate(master.mono(span.start, span.end)?, master.sample_rate)
+}
+
+fn at_model_rate(samples: Vec<f64>, sample_rate: u32) -> Result<Vec<f64>> {
+    if sample_rate == SAMPLE_RATE {
+        return Ok(samples);
+    }
+    Err(Error::world(format!("cannot describe audio at {sample_rate} Hz: it is not at {SAMPLE_RATE} Hz")))
+}
+
+/// What is the same for all segments: the transform, the filters, the bands.
+struct Analyser<'a> {
+    parameters: &'a Spectral,
+    stft: Stft,
+    filters: MelFilters,
+    frequencies: Vec<f64>,
+    contrast_bands: ContrastBands,
+}
+
+/// The descriptors of a segment, each matrix with a row per frame.
+struct Descriptors {
+    mfcc: Matrix,
+    shape: Matrix,
+    contrast: Matrix,
+    zero_crossing_rate: Vec<f64>,
+    rms: Vec<f64>,
+}
+
+impl<'a> Analyser<'a> {
+    fn new(parameters: &'a Spectral) -> Result<Self> {
+        let (n_fft, sample_rate) = (parameters.n_fft as usize, f64::from(SAMPLE_RATE));
+        let frequencies = bin_frequencies(sample_rate, n_fft);
+        Ok(Self {
+            parameters,
+            stft: Stft::new(n_fft, parameters.hop_length as usize)?,
+            filters: MelFilters::new(sample_rate, n_fft, parameters.n_mels as usize),
+            contrast_bands: ContrastBands::new(&frequencies),
+            frequencies,
+        })
+    }
+
+    /// Describes a segment in one pass over its spectra.
+    fn describe(&mut self, samples: &[f64], context: &Context) -> Result<Descriptors> {
+        let n_frames = self.stft.n_frames(samples.len());
+        let matrix = |n_cols| Matrix::zeros(n_frames, n_cols);
+        let (mut bands, mut shape) = (matrix(self.filters.n_mels()), matrix(N_SHAPE));
+        let (mut peaks, mut valleys) = (matrix(ContrastBands::COUNT), matrix(ContrastBands::COUNT));
+        let mut magnitudes = vec![0.0; self.stft.n_bins()];
+        for frame in 0..n_frames {
+            context.check()?;
+            let power = self.stft.power(samples, frame);
+            magnitudes.iter_mut().zip(power).for_each(|(magnitude, power)| *magnitude = power.sqrt());
+            self.filters.apply(power, bands.row_mut(frame));
+            let shape = shape.row_mut(frame);
+            shape[..3].copy_from_slice(&frequency_shape(
+                &magnitudes,
+                &self.frequencies,
+                self.parameters.roll_percent,
+            ));
+            shape[3] = flatness(power);
+            self.contrast_bands.measure(&magnitudes, peaks.row_mut(frame), valleys.row_mut(frame));
+        }
+        power_to_db(bands.data_mut(), TOP_DB);
+        let (length, hop) = (self.parameters.n_fft as usize, self.parameters.hop_length as usize);
+        Ok(Descriptors {
+            mfcc: mfcc(&bands, self.parameters.n_mfcc as usize),
+            shape,
+            contrast: contrast(peaks, valleys),
+            zero_crossing_rate: zero_crossing_rate(samples, length, hop),
+            rms: rms(samples, length, hop),
+        })
+    }
+}
+
+fn frequency_shape(magnitudes: &[f64], frequencies: &[f64], share: f64) -> [f64; 3] {
+    let centroid = centroid(magnitudes, frequencies);
+    let bandwidth = bandwidth(magnitudes, frequencies, centroid);
+    [centroid, bandwidth, roll_off(magnitudes, frequencies, share)]
+}
+
+/// A number's mean and standard deviation over the frames.
+type Summary = (f64, f64);
+
+impl Descriptors {
+    /// The blocks of a row, in the order of [`BLOCKS`].
+    fn summaries(&self) -> [Vec<Summary>; BLOCKS.len()] {
+        let [mut mfcc, mut first, mut second] =
+            [&self.mfcc, &delta(&self.mfcc, 1), &delta(&self.mfcc, 2)].map(summarise_columns);
+        let mut shape = summarise_columns(&self.shape);
+        shape.push(summarise(self.zero_crossing_rate.iter().copied()));
+        let rms = summarise(self.rms.iter().copied());
+        let level = vec![rms, mfcc.remove(0), first.remove(0), second.remove(0)];
+        [mfcc, first, second, shape, summarise_columns(&self.contrast), level]
+    }
+}
+
+fn summarise_columns(matrix: &Matrix) -> Vec<Summary> {
+    (0..matrix.n_cols()).map(|j| summarise(matrix.column(j))).collect()
+}
+
+fn summarise(values: impl ExactSizeIterator<Item = f64> + Clone) -> Summary {
+    let n = values.len().max(1) as f64;
+    let mean = values.clone().sum::<f64>() / n;
+    let variance = values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / n;
+    (mean, variance.sqrt())
+}
+
+/// The names of the blocks; the last one is not in `vector`.
+const BLOCKS: [&str; 6] = ["mfcc", "mfcc_delta", "mfcc_delta2", "shape", "contrast", "level"];
+
+/// The rows so far: `vector`, then the blocks.
+struct Table {
+    vector: Vec<f32>,
+    blocks: [Vec<f32>; BLOCKS.len()],
+    dims: [usize; BLOCKS.len()],
+}
+
+impl Table {
+    fn new(n_mfcc: usize) -> Self {
+        let numbers = [n_mfcc, n_mfcc, n_mfcc, N_SHAPE + 1, ContrastBands::COUNT, 4];
+        Self { vector: Vec::new(), blocks: Default::default(), dims: numbers.map(|n| 2 * n) }
+    }
+
+    fn push(&mut self, row: &[Vec<Summary>; BLOCKS.len()]) {
+        for (i, (block, summaries)) in self.blocks.iter_mut().zip(row).enumerate() {
+            let means = summaries.iter().map(|(mean, _)| *mean as f32);
+            let deviations = summaries.iter().map(|(_, deviation)| *deviation as f32);
+            let start = block.len();
+            block.extend(means.chain(deviations));
+            if i < BLOCKS.len() - 1 {
+                self.vector.extend(&block[start..]);
+            }
+        }
+    }
+
+    fn into_frame(self, n_rows: usize) -> Frame {
+        let dim = self.dims[..BLOCKS.len() - 1].iter().sum();
+        let mut columns = vec![("vector".to_owned(), Values::Lists { dim, data: self.vector })];
+        for ((name, dim), data) in BLOCKS.into_iter().zip(self.dims).zip(self.blocks) {
+            columns.push((name.to_owned(), Values::Lists { dim, data }));
+        }
+        Frame { n_rows, columns }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::signal::Random;
+    use crate::stages::Input;
+    use crate::stages::master::tests::wav_at;
+
+    fn features(stage: &Spectral, samples: &[i32], spans: &[(u64, u64)]) -> Result<Frame> {
+        let spans = spans.iter().map(|&(start, end)| Span { range: 0, start, end }).collect();
+        let mut inputs = Inputs::default();
+        inputs.push("audio", Input::bytes(wav_at(SAMPLE_RATE, 1, samples)));
+        inputs.push("spans", Input::bytes(Spans { spans }.to_bytes()));
+        let outputs = stage.run(&inputs, &Context::new(&AtomicBool::new(false)))?;
+        Frame::read(&Input::bytes(outputs[0].1.as_slice()))
+    }
+
+    fn lists<'a>(frame: &'a Frame, name: &str) -> (usize, &'a [f32]) {
+        match frame.column(name) {
+            Some(Values::Lists { dim, data }) => (*dim, data),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    /// Noise that grows for two seconds, its samples at most `level`.
+    fn noise(level: i32) -> Vec<i32> {
+        let mut random = Random::new(1);
+        let n = 2 * SAMPLE_RATE as i32;
+        let sample =
+            |i: i32| ((random.uniform() - 0.5) * 2.0 * f64::from(i) / f64::from(n) * f64::from(level)) as i32;
+        (0..n).map(sample).collect()
+    }
+
+    #[test]
+    fn the_vector_is_its_blocks_but_for_level() {
+        let frame =
+            features(&Spectral::default(), &noise(1 << 20), &[(0, 30_000), (10_000, 44_100)]).unwrap();
+        let dims = BLOCKS.map(|name| lists(&frame, name).0);
+        assert_eq!(dims, [38, 38, 38, 10, 14, 8]);
+        let (dim, vector) = lists(&frame, "vector");
+        assert_eq!((frame.n_rows, dim), (2, 138));
+        let row = |name: &&str, i: usize| {
+            let (dim, data) = lists(&frame, name);
+            data[i * dim..(i + 1) * dim].to_vec()
+        };
+        for i in 0..2 {
+            let joined: Vec<f32> = BLOCKS[..5].iter().flat_map(|name| row(name, i)).collect();
+            assert_eq!(vector[i * dim..(i + 1) * dim], joined);
+        }
+    }
+
+    #[test]
+    fn a_gain_changes_only_the_level() {
+        let loud = features(&Spectral::default(), &noise(1 << 22), &[(0, 44_100)]).unwrap();
+        let louder: Vec<i32> = noise(1 << 22).iter().map(|sample| sample / 4).collect();
+        let quiet = features(&Spectral::default(), &louder, &[(0, 44_100)]).unwrap();
+        for (a, b) in lists(&loud, "vector").1.iter().zip(lists(&quiet, "vector").1) {
+            assert!((a - b).abs() <= 1e-3 * a.abs().max(0.1), "{a} {b}");
+        }
+        assert!((lists(&loud, "level").1[0] / lists(&quiet, "level").1[0] - 4.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_segment_is_described_by_itself() {
+        let samples = noise(1 << 20);
+        let alone = features(&Spectral::default(), &samples, &[(10_000, 44_100)]).unwrap();
+        let second = features(&Spectral::default(), &samples, &[(0, 30_000), (10_000, 44_100)]).unwrap();
+        assert_eq!(lists(&second, "vector").1[138..], *lists(&alone, "vector").1);
+    }
+
+    #[test]
+    fn short_and_silent_segments_have_finite_numbers() {
+        let samples = vec![0; 44_100];
+        for audio in [&samples, &noise(1 << 20)] {
+            for end in [0, 1, 511, 1024, 3000, 5000, 44_100] {
+                let frame = features(&Spectral::default(), audio, &[(0, end)]).unwrap();
+                for name in BLOCKS {
+                    assert!(lists(&frame, name).1.iter().all(|x| x.is_finite()), "{end} {name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_segments_are_no_rows() {
+        let frame = features(&Spectral::default(), &[0; 10], &[]).unwrap();
+        assert_eq!((frame.n_rows, lists(&frame, "vector")), (0, (138, &[][..])));
+    }
+
+    #[test]
+    fn absurd_parameters_are_errors() {
+        let default = Spectral::default();
+        for stage in [
+            Spectral { n_mfcc: 0, ..default.clone() },
+            Spectral { n_mfcc: 129, ..default.clone() },
+            Spectral { n_fft: 0, ..default.clone() },
+            Spectral { n_fft: 3000, ..default.clone() },
+            Spectral { hop_length: 0, ..default.clone() },
+            Spectral { n_mels: u32::MAX, ..default.clone() },
+            Spectral { roll_percent: f64::NAN, ..default.clone() },
+        ] {
+            assert!(features(&stage, &[0; 10], &[(0, 10)]).is_err(), "{stage:?}");
+        }
+        assert!(features(&default, &[0; 10], &[(0, 11)]).is_err());
     }
 }
