@@ -1,38 +1,87 @@
 //! What the researcher wrote, as plain data: nothing in here remembers TOML.
 
+mod bounds;
+mod clips;
+mod codes;
+mod dataset;
+mod dates;
+mod findings;
+mod labels;
+mod licences;
+mod names;
+mod parse;
+mod paths;
+mod places;
+mod ranges;
+mod render;
+mod schema;
+mod steps;
+mod structure;
+mod syntax;
+mod text;
+mod tree;
+mod vocabulary;
+
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod docs;
+
+pub use codes::{CODES, Code, explain};
+pub use findings::{Finding, Findings, Severity};
+pub use labels::BUILT_IN_COLUMNS;
+pub use parse::{Outcome, parse};
+pub use places::{ClipPlace, Places};
+pub use render::{Style, render, to_github, to_json};
+pub use schema::schema;
+pub use text::ManifestText;
+
 use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 
 use crate::stages::{Embed, Normalize, Reduce, Segment};
 
-/// A whole `taqsim.toml`, checked: every reference in it holds.
-#[derive(Debug, Clone, PartialEq)]
+/// An audio dataset: what it is made from and what is computed from it.
+///
+/// A value of this type was checked: every reference in it holds.
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Manifest {
-    /// `[dataset]`.
+    /// `[dataset]`: its name, version and licence.
     pub dataset: Dataset,
-    /// `[labels]`: the vocabulary, by label name.
+    /// `[labels]`: what a clip may be labelled with, by label name. Anything else is an error.
+    #[schemars(default)]
     pub labels: BTreeMap<String, Vocabulary>,
-    /// `[normalize]`.
+    /// `[normalize]`: how every source becomes a master.
+    #[schemars(default)]
     pub normalize: Normalize,
-    /// `[segment.NAME.KIND]`, by name.
+    /// `[segment.NAME.KIND]`, by name: where the segments of a clip are.
+    #[schemars(default)]
     pub segment: BTreeMap<String, Segment>,
-    /// `[embed.NAME.KIND]`, by name; each is of a segment step.
+    /// `[embed.NAME.KIND]`, by name: how a segment becomes a row of numbers.
+    #[schemars(default)]
     pub embed: BTreeMap<String, Of<Embed>>,
-    /// `[reduce.NAME.KIND]`, by name; each is of an embed step.
+    /// `[reduce.NAME.KIND]`, by name: what is computed from all rows of an embed step.
+    #[schemars(default)]
     pub reduce: BTreeMap<String, Of<Reduce>>,
-    /// `[[clip]]`, sorted by id.
+    /// `[[clip]]`: the clips; in a checked manifest sorted by id.
+    #[schemars(rename = "clip", length(min = 1))]
     pub clips: Vec<Clip>,
 }
 
-/// `[dataset]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `[dataset]`: its name, version and licence.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Dataset {
-    /// A short name.
+    /// A short name: letters, digits, `-`, `_` and `.`.
     pub name: String,
-    /// A semantic version; names the release.
+    /// A semantic version, `1.2.0`; names the release.
     pub version: String,
-    /// Of the tables: an SPDX expression.
+    /// Licence of the tables: an SPDX expression such as `CC-BY-4.0`, or `LicenseRef-...`.
     pub license: String,
     /// Who made it.
+    #[schemars(default)]
     pub authors: Vec<String>,
     /// One sentence or more on what it is.
     pub description: Option<String>,
@@ -53,8 +102,8 @@ pub enum Vocabulary {
     Values(BTreeMap<String, Vec<String>>),
 }
 
-/// A step that works on the rows of another.
-#[derive(Debug, Clone, PartialEq)]
+/// A step that works on what another found.
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
 pub struct Of<K> {
     /// The name of the step it works on.
     pub of: String,
@@ -62,20 +111,24 @@ pub struct Of<K> {
     pub kind: K,
 }
 
-/// `[[clip]]`.
-#[derive(Debug, Clone, PartialEq)]
+/// `[[clip]]`: a source, optional ranges, a licence, labels.
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Clip {
-    /// Stable and unique; NFC.
+    /// Stable and unique; Unicode NFC, no `/`, at most 128 bytes.
     pub id: String,
-    /// Path of the source from the manifest's folder, with `/`; NFC.
+    /// Path of the source from the manifest's folder, with `/`.
     pub source: String,
-    /// SPDX expression.
+    /// Licence of the recording: an SPDX expression such as `CC-BY-NC-4.0`, or `LicenseRef-...`.
     pub license: String,
     /// Where the recording came from; never fetched.
     pub origin: Option<String>,
-    /// The pieces of the source that belong to the clip, ascending; empty for the whole source.
+    /// The pieces of the source that belong to the clip, ascending: `"0:12.5-0:58"`, or
+    /// `{ at = "0:12.5-0:58", LABEL = ... }`. Without it, the whole source.
+    #[schemars(default)]
     pub ranges: Vec<Range>,
-    /// By label name; aliases already replaced by their canonical value.
+    /// The clip's labels, by name; in a checked manifest aliases are replaced by their canonical value.
+    #[schemars(default)]
     pub labels: BTreeMap<String, Label>,
 }
 
@@ -90,7 +143,7 @@ pub struct Range {
     pub labels: BTreeMap<String, Label>,
 }
 
-/// The value of a label.
+/// The value of a label: text (also a date), a number, or true or false.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[serde(untagged)]
 pub enum Label {

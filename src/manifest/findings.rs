@@ -1,0 +1,177 @@
+//! Findings: what is wrong with a manifest, where, and what to do about it.
+
+use std::ops::Range;
+
+use super::names::quoted;
+use super::places::ClipPlace;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing can be built.
+    Error,
+    /// Worth a look; the manifest is used as it is.
+    Warning,
+}
+
+/// One thing that is wrong with a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// A stable code that `taqsim explain` knows, such as `T0103`.
+    pub code: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What is wrong: one line, lower-case, no full stop.
+    pub message: String,
+    /// The bytes of the manifest that are wrong.
+    pub span: Range<usize>,
+    /// A few words to stand under them; may be empty.
+    pub label: String,
+    /// Other places that have to do with it, with a few words each.
+    pub also: Vec<(Range<usize>, String)>,
+    /// What the user can do, one suggestion each.
+    pub hints: Vec<String>,
+}
+
+impl Finding {
+    /// Something that stops the manifest from being used.
+    pub fn error(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            span,
+            label: String::new(),
+            also: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Something worth a look.
+    pub fn warning(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, span, message) }
+    }
+
+    /// A clip's source is not there, or may not be read, for `cause`.
+    pub fn source_missing(clip: &ClipPlace, source: &str, cause: &str) -> Self {
+        Self::error(
+            "T0701",
+            clip.source.clone(),
+            format!("cannot read the source {}: {cause}", quoted(source)),
+        )
+        .hint("paths are relative to the folder of the manifest")
+    }
+
+    /// The `nth` range of a clip (from 0) ends at `end` s, after its source does at `duration` s.
+    pub fn range_past_end(clip: &ClipPlace, nth: usize, end: f64, duration: f64) -> Self {
+        let span = clip.ranges.get(nth).unwrap_or(&clip.source).clone();
+        Self::error(
+            "T0702",
+            span,
+            format!("the range ends at {end} s, but the source ends at {duration:.3} s"),
+        )
+        .label("past the end of the source")
+    }
+
+    /// Sets the words under the caret.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// Points at another place, too.
+    #[must_use]
+    pub fn also(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+        self.also.push((span, label.into()));
+        self
+    }
+
+    /// Adds a suggestion.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds a suggestion if there is one.
+    #[must_use]
+    pub fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hints.extend(hint);
+        self
+    }
+}
+
+/// Everything that is wrong with a manifest, in the order of the text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    list: Vec<Finding>,
+    omitted: usize,
+}
+
+/// A manifest made by a stranger may have a million mistakes; nobody reads more than these.
+const MOST: usize = 1000;
+
+impl Findings {
+    /// Adds one.
+    pub fn push(&mut self, finding: Finding) {
+        self.list.push(finding);
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.list.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many more there were than are kept.
+    pub fn omitted(&self) -> usize {
+        self.omitted
+    }
+
+    /// Whether the manifest can be used: there are warnings at most.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// Puts them in the order of the text, and keeps the first thousand with errors before warnings.
+    pub fn sort(&mut self) {
+        if self.list.len() > MOST {
+            self.list.sort_by_key(|finding| (finding.severity, finding.span.start));
+            self.omitted += self.list.len() - MOST;
+            self.list.truncate(MOST);
+        }
+        self.list.sort_by(|a, b| (a.span.start, a.span.end, a.code).cmp(&(b.span.start, b.span.end, b.code)));
+        self.list.dedup();
+    }
+
+    /// Drops the findings that `unwanted` picks.
+    pub(super) fn drop_where(&mut self, unwanted: impl Fn(&Finding) -> bool) {
+        self.list.retain(|finding| !unwanted(finding));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_findings_errors_are_kept_before_warnings() {
+        let mut findings = Findings::default();
+        for at in 0..MOST {
+            findings.push(Finding::warning("T0204", at..at, "w"));
+        }
+        findings.push(Finding::error("T0103", 5000..5001, "e"));
+        findings.sort();
+        assert_eq!((findings.len(), findings.omitted(), findings.has_errors()), (MOST, 1, true));
+    }
+}

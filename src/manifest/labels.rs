@@ -1,0 +1,171 @@
+//! Labels of clips and ranges, against the vocabulary.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::findings::{Finding, Findings};
+use super::names::{did_you_mean, is_unsafe, listed, nfc, quoted};
+use super::tree::{Node, number, type_name};
+use super::vocabulary::Vocabularies;
+use super::{Label, Vocabulary, dates};
+
+/// The columns of the tables; no label may be named like one of them.
+pub const BUILT_IN_COLUMNS: &[&str] = &[
+    "clip_id",
+    "segment_id",
+    "segmenter",
+    "status",
+    "source",
+    "source_blake3",
+    "license",
+    "origin",
+    "split",
+    "duration_s",
+    "codec",
+    "sample_rate_hz",
+    "channels",
+    "loudness_lufs",
+    "true_peak_dbtp",
+    "gain_db",
+    "start_s",
+    "end_s",
+    "position",
+    "vector",
+    "x",
+    "y",
+    "z",
+    "cluster",
+    "neighbors",
+    "gate_flags",
+    "reason",
+];
+
+/// Reads the labels in a table, but for the key `except`.
+pub(super) fn read(
+    table: &DeTable<'_>,
+    except: &str,
+    vocabularies: &Vocabularies,
+    findings: &mut Findings,
+) -> BTreeMap<String, Label> {
+    let mut labels = BTreeMap::new();
+    for (key, node) in table.iter().filter(|(key, _)| key.get_ref() != except) {
+        let name = nfc(key.get_ref());
+        let Some(vocabulary) = vocabularies.vocabularies.get(&name) else {
+            if !vocabularies.broken.contains(&name) {
+                findings.push(unknown_label(&name, key.span(), vocabularies));
+            }
+            continue;
+        };
+        let reader = Reader { name: &name, vocabulary, readings: vocabularies.readings.get(&name) };
+        let Some(label) = reader.label(node, findings) else { continue };
+        if labels.insert(name.clone(), label).is_some() {
+            let message = format!("the label {} is given twice, in two Unicode spellings", quoted(&name));
+            findings.push(Finding::error("T0304", key.span(), message).label("given twice"));
+        }
+    }
+    labels
+}
+
+/// Reports characters that drive a terminal or reorder the text around them.
+pub(super) fn check_characters(text: &str, what: &str, span: Range<usize>, findings: &mut Findings) {
+    if let Some(character) = text.chars().find(|character| is_unsafe(*character)) {
+        let message = format!("{what} has the invisible character U+{:04X}", u32::from(character));
+        findings.push(Finding::error("T0108", span, message).label("control or bidirectional character"));
+    }
+}
+
+fn unknown_label(name: &str, span: Range<usize>, vocabularies: &Vocabularies) -> Finding {
+    let finding =
+        Finding::error("T0305", span, format!("unknown label {}", quoted(name))).label("not in `[labels]`");
+    match did_you_mean(name, vocabularies.vocabularies.keys().map(String::as_str)) {
+        Some(hint) => finding.hint(hint),
+        None => finding.hint(format!(
+            "declare it in `[labels]`, for example as {}",
+            quoted(&format!("{name} = \"text\""))
+        )),
+    }
+}
+
+struct Reader<'r> {
+    name: &'r str,
+    vocabulary: &'r Vocabulary,
+    readings: Option<&'r BTreeMap<String, String>>,
+}
+
+impl Reader<'_> {
+    fn label(&self, node: &Node<'_>, findings: &mut Findings) -> Option<Label> {
+        let value = node.get_ref();
+        let finding = match (self.vocabulary, value) {
+            (Vocabulary::Text, DeValue::String(text)) => {
+                check_characters(text, &format!("the label {}", quoted(self.name)), node.span(), findings);
+                return Some(Label::Text(nfc(text)));
+            }
+            (Vocabulary::Values(_), DeValue::String(text)) => match self.word(&nfc(text)) {
+                Some(word) => return Some(Label::Text(word.clone())),
+                None => self.unknown_word(text, node.span()),
+            },
+            (Vocabulary::Date, DeValue::String(text)) if dates::is_date(text) => {
+                return Some(Label::Text(text.to_string()));
+            }
+            (Vocabulary::Date, DeValue::Datetime(datetime)) if dates::from_toml(datetime).is_some() => {
+                return dates::from_toml(datetime).map(Label::Text);
+            }
+            (Vocabulary::Number, DeValue::Integer(_) | DeValue::Float(_)) => match exact_number(value) {
+                Some(number) => return Some(Label::Number(number)),
+                None => self.not_exact(node.span()),
+            },
+            (Vocabulary::Bool, DeValue::Boolean(truth)) => return Some(Label::Bool(*truth)),
+            _ => self.wrong_type(value, node.span()),
+        };
+        findings.push(finding);
+        None
+    }
+
+    fn word(&self, text: &str) -> Option<&String> {
+        self.readings.and_then(|readings| readings.get(text))
+    }
+
+    fn unknown_word(&self, text: &str, span: Range<usize>) -> Finding {
+        let message = format!("unknown {} {}", escaped_name(self.name), quoted(text));
+        let finding = Finding::error("T0306", span, message).label("not in the vocabulary");
+        let spellings = self.readings.into_iter().flat_map(|readings| readings.keys().map(String::as_str));
+        let Vocabulary::Values(words) = self.vocabulary else { return finding };
+        match did_you_mean(&nfc(text), spellings) {
+            Some(hint) => finding.hint(hint),
+            None => finding.hint(format!("known: {}", listed(words.keys().map(String::as_str)))),
+        }
+    }
+
+    fn not_exact(&self, span: Range<usize>) -> Finding {
+        let message = format!("the label {} must be a finite number of at most 53 bits", quoted(self.name));
+        Finding::error("T0307", span, message).label("no such number in the tables")
+    }
+
+    fn wrong_type(&self, value: &DeValue<'_>, span: Range<usize>) -> Finding {
+        let (expected, hint) = match self.vocabulary {
+            Vocabulary::Text | Vocabulary::Values(_) => ("text", "write it in quotes"),
+            Vocabulary::Number => ("a number", "write it without quotes"),
+            Vocabulary::Date => ("a date", "a date is `\"2026-11-21\"`, `\"2026-11\"` or `\"2026\"`"),
+            Vocabulary::Bool => ("true or false", "write `true` or `false`, without quotes"),
+        };
+        let given = match value {
+            DeValue::String(text) => quoted(text),
+            other => type_name(other).to_owned(),
+        };
+        let message = format!("the label {} must be {expected}, not {given}", quoted(self.name));
+        Finding::error("T0307", span, message).label(format!("expected {expected}")).hint(hint)
+    }
+}
+
+/// The label's name as the word that is unknown: `unknown maqam`.
+fn escaped_name(name: &str) -> String {
+    quoted(name).trim_matches('`').to_owned()
+}
+
+fn exact_number(value: &DeValue<'_>) -> Option<f64> {
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    let number = number(value).filter(|number| number.is_finite())?;
+    (value.is_float() || number.abs() < MOST).then_some(number)
+}

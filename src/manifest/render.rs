@@ -1,0 +1,238 @@
+//! Findings as text for people, as JSON, and as annotations of a pull request.
+
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use serde_json::{Value, json};
+
+use super::findings::{Finding, Findings, Severity};
+use super::names::{escaped, is_unsafe};
+use super::text::ManifestText;
+
+/// How findings are shown to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Plain text.
+    Plain,
+    /// With colours, as ANSI escapes.
+    Coloured,
+}
+
+/// The findings as rustc shows its own: message, place, the line with a caret, and help.
+///
+/// Nothing that the manifest says reaches the terminal unescaped.
+pub fn render(findings: &Findings, text: &ManifestText, style: Style) -> String {
+    let renderer = match style {
+        Style::Plain => Renderer::plain(),
+        Style::Coloured => Renderer::styled(),
+    };
+    let renderer = renderer.decor_style(DecorStyle::Ascii);
+    let mut rendered = String::new();
+    for finding in findings.iter() {
+        rendered.push_str(&renderer.render(&[group(finding, text)]));
+        rendered.push_str("\n\n");
+    }
+    if findings.omitted() > 0 {
+        rendered.push_str(&format!("and {} more findings\n", findings.omitted()));
+    }
+    rendered
+}
+
+/// The findings as JSON: `{schema_version, findings: [{code, severity, message, file, line, ...}], omitted}`.
+///
+/// Lines and columns count from 1, columns in characters; the end is exclusive.
+pub fn to_json(findings: &Findings, text: &ManifestText) -> Value {
+    let list: Vec<Value> = findings
+        .iter()
+        .map(|finding| {
+            let (start, end) = (text.position(finding.span.start), text.position(finding.span.end));
+            json!({
+                "code": finding.code, "severity": severity(finding), "message": finding.message,
+                "file": text.path, "line": start.line, "column": start.column,
+                "end_line": end.line, "end_column": end.column, "hints": finding.hints,
+            })
+        })
+        .collect();
+    json!({ "schema_version": 1, "findings": list, "omitted": findings.omitted() })
+}
+
+/// The findings as workflow commands of GitHub Actions, errors first: of each kind only ten are shown a step.
+pub fn to_github(findings: &Findings, text: &ManifestText) -> String {
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| finding.severity);
+    let lines = sorted.into_iter().map(|finding| {
+        let (start, end) = (text.position(finding.span.start), text.position(finding.span.end));
+        let mut words = vec![finding.message.clone()];
+        words.extend(finding.hints.iter().map(|hint| format!("help: {hint}")));
+        let mut properties =
+            format!("file={},line={},col={}", property(&text.path), start.line, start.column);
+        if start.line == end.line {
+            properties.push_str(&format!(",endColumn={}", end.column));
+        }
+        let (severity, message) = (severity(finding), data(&words.join("\n")));
+        format!("::{severity} {properties},title={}::{message}\n", property(finding.code))
+    });
+    lines.collect()
+}
+
+fn severity(finding: &Finding) -> &'static str {
+    match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+/// Escapes the message of a workflow command.
+fn data(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(escaped).collect();
+    lines.join("\n").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Escapes a property of a workflow command.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+fn group<'f>(finding: &'f Finding, text: &ManifestText) -> Group<'f> {
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let start = text.position(finding.span.start);
+    let path = escaped(&text.path);
+    let mut group = level
+        .primary_title(escaped(&finding.message))
+        .id(finding.code)
+        .element(Origin::path(path).line(start.line).char_column(start.column));
+    for snippet in snippets(finding, text) {
+        group = group.element(snippet);
+    }
+    for hint in &finding.hints {
+        group = group.element(Level::HELP.message(escaped(hint)));
+    }
+    group
+}
+
+/// One snippet per line that the finding points at, in the order of the text.
+fn snippets<'f>(finding: &Finding, text: &ManifestText) -> Vec<Snippet<'f, Annotation<'f>>> {
+    let mut marks = vec![(finding.span.clone(), finding.label.as_str(), AnnotationKind::Primary)];
+    marks.extend(
+        finding.also.iter().map(|(span, label)| (span.clone(), label.as_str(), AnnotationKind::Context)),
+    );
+    marks.sort_by_key(|(span, ..)| span.start);
+    let mut snippets: Vec<(Excerpt, Vec<Annotation<'f>>)> = Vec::new();
+    for (span, label, kind) in marks {
+        let new = Excerpt::new(text, &span);
+        if snippets.last().is_none_or(|(excerpt, _)| excerpt.window != new.window) {
+            snippets.push((new, Vec::new()));
+        }
+        let Some((excerpt, annotations)) = snippets.last_mut() else { continue };
+        let mark = kind.span(excerpt.place(text, &span));
+        annotations.push(if label.is_empty() { mark } else { mark.label(escaped(label)) });
+    }
+    let snippet = |(excerpt, annotations): (Excerpt, Vec<Annotation<'f>>)| {
+        Snippet::source(excerpt.shown).line_start(excerpt.line).annotations(annotations)
+    };
+    snippets.into_iter().map(snippet).collect()
+}
+
+/// The part of one line that is shown, made safe.
+struct Excerpt {
+    line: usize,
+    window: Range<usize>,
+    shown: String,
+}
+
+/// Bytes shown before and after what is marked, at least, of a line that is far too long.
+const AROUND: usize = 400;
+
+impl Excerpt {
+    fn new(text: &ManifestText, span: &Range<usize>) -> Self {
+        let start = text.text.floor_char_boundary(span.start);
+        let mut window = text.line_of(start);
+        if window.len() > 4 * AROUND {
+            let from = text.text.floor_char_boundary(start.saturating_sub(AROUND));
+            let to = text.text.floor_char_boundary(start.saturating_add(2 * AROUND));
+            window = window.start.max(from)..window.end.min(to);
+        }
+        let shown = safe(&text.text[window.clone()]);
+        Self { line: text.position(start).line, window, shown }
+    }
+
+    /// The part of a span that is on the line, as bytes of what is shown.
+    fn place(&self, text: &ManifestText, span: &Range<usize>) -> Range<usize> {
+        let at = |byte: usize| {
+            let byte = text.text.floor_char_boundary(byte.clamp(self.window.start, self.window.end));
+            safe(&text.text[self.window.start..byte]).len()
+        };
+        at(span.start)..at(span.end)
+    }
+}
+
+/// A line in which every unsafe character is replaced by one that shows that something was there.
+fn safe(line: &str) -> String {
+    let line = line.trim_end_matches('\r');
+    line.chars()
+        .map(|character| if is_unsafe(character) && character != '\t' { '\u{fffd}' } else { character })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    const HOSTILE: &str = "[dataset]\nname = \"a\u{202e}b\"\n\"\\u001b[31m\" = 1 # \u{202e}\n";
+
+    fn both(text: &str) -> (Findings, ManifestText) {
+        let outcome = parse(text.as_bytes(), "a\u{1b}[0m:b,c%.toml");
+        (outcome.findings, outcome.text)
+    }
+
+    #[test]
+    fn nothing_hostile_reaches_the_terminal() {
+        let (findings, text) = both(HOSTILE);
+        let rendered = render(&findings, &text, Style::Plain) + &to_github(&findings, &text);
+        assert!(!rendered.chars().any(|character| is_unsafe(character) && character != '\n'), "{rendered:?}");
+        assert!(rendered.contains("\\u{1b}[31m"), "{rendered}");
+    }
+
+    #[test]
+    fn colours_are_asked_for() {
+        let (findings, text) = both("x = 1");
+        assert!(render(&findings, &text, Style::Coloured).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn github_commands_escape_what_would_end_them() {
+        let mut findings = Findings::default();
+        findings.push(Finding::warning("T0204", 0..1, "w"));
+        findings.push(Finding::error("T0103", 4..5, "50 %, a: b").hint("so"));
+        let text = ManifestText::new("a,b:c.toml", "é\nü = 1".to_owned());
+        let expected = "::error file=a%2Cb%3Ac.toml,line=2,col=1,endColumn=2,title=T0103::50 %25, a: b%0Ahelp: so\n\
+                        ::warning file=a%2Cb%3Ac.toml,line=1,col=1,endColumn=1,title=T0204::w\n";
+        findings.sort();
+        assert_eq!(
+            to_github(&findings, &text),
+            expected.replace("line=2,col=1,endColumn=2", "line=2,col=2,endColumn=3")
+        );
+    }
+
+    #[test]
+    fn json_counts_columns_in_characters() {
+        let (findings, text) = both("[dataset]\nname = \"عود\"\nversion = \"1\"\nlicense = \"MIT\"\n");
+        let json = to_json(&findings, &text);
+        assert_eq!(json["findings"][1]["code"], "T0202");
+        assert_eq!(json["findings"][1]["line"], 3);
+        assert_eq!(json["findings"][1]["column"], 11);
+        assert_eq!(json["findings"][1]["end_column"], 14);
+    }
+
+    #[test]
+    fn of_a_very_long_line_only_a_part_is_shown() {
+        let (findings, text) = both(&format!("{}x = 1", " ".repeat(100_000)));
+        let rendered = render(&findings, &text, Style::Plain);
+        assert!(rendered.len() < 5_000 && rendered.contains(":1:100001"), "{}", rendered.len());
+    }
+}

@@ -1,0 +1,107 @@
+//! From bytes to a tree: what is not UTF-8 or not TOML is said here.
+
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+use super::ManifestText;
+use super::findings::{Finding, Findings};
+
+/// Decodes a manifest; a byte order mark is skipped, and bytes that are not UTF-8 are a finding.
+pub(super) fn decode(bytes: &[u8], path: &str, findings: &mut Findings) -> ManifestText {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(error) => {
+            let at = error.valid_up_to();
+            let byte = bytes.get(at).copied().unwrap_or_default();
+            let message = format!("the manifest is not UTF-8: byte 0x{byte:02x} fits no character");
+            let finding = Finding::error("T0101", at..at + '\u{fffd}'.len_utf8(), message);
+            findings.push(finding.label("not UTF-8").hint("save the file as UTF-8"));
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+    };
+    ManifestText::new(path, text)
+}
+
+/// Parses a manifest as far as its mistakes allow; none when the tree would only be guesswork.
+pub(super) fn tree<'t>(text: &'t ManifestText, findings: &mut Findings) -> Option<DeTable<'t>> {
+    let (tree, errors) = DeTable::parse_recoverable(&text.text);
+    let mut mistakes: Vec<Mistake> =
+        errors.into_iter().map(|error| Mistake::new(&error, &text.text)).collect();
+    mistakes.sort_by_key(|mistake| mistake.span.start);
+    let harmless = mistakes.iter().all(Mistake::leaves_the_tree_whole);
+    for mistake in independent(mistakes, text) {
+        findings.push(mistake.into_finding());
+    }
+    harmless.then(|| tree.into_inner())
+}
+
+/// The bytes of the lines on which there already is a finding: what follows from it is not said again.
+pub(super) fn lines_with_findings(findings: &Findings, text: &ManifestText) -> Vec<Range<usize>> {
+    findings.iter().map(|finding| text.line_of(finding.span.start)).collect()
+}
+
+struct Mistake {
+    message: String,
+    span: Range<usize>,
+}
+
+impl Mistake {
+    fn new(error: &toml::de::Error, text: &str) -> Self {
+        // At the end of the text there is nothing to stand under: the last line is what is unfinished.
+        let end = text.trim_end().len();
+        let span = error.span().unwrap_or(0..0);
+        let span = if span.start >= end { end.saturating_sub(1)..end } else { span };
+        Self { message: error.message().to_owned(), span }
+    }
+
+    fn is_duplicate(&self) -> bool {
+        self.message.starts_with("duplicate key")
+    }
+
+    fn is_unquoted(&self) -> bool {
+        self.message.starts_with("string values must be quoted")
+    }
+
+    fn is_inside_brackets(&self) -> bool {
+        self.message.contains("array") || self.message.contains("inline table")
+    }
+
+    /// The parser dropped or guessed this one value only.
+    fn leaves_the_tree_whole(&self) -> bool {
+        self.is_duplicate() || self.is_unquoted()
+    }
+
+    fn into_finding(self) -> Finding {
+        let (label, hint) = if self.is_duplicate() {
+            ("given twice", Some("a key and a header may stand only once; `[[clip]]` may be repeated"))
+        } else if self.is_unquoted() {
+            ("not a value", Some("write text in quotes: `\"...\"`"))
+        } else {
+            ("here", None)
+        };
+        let message = if self.is_unquoted() { "expected a value".to_owned() } else { self.message };
+        Finding::error("T0102", self.span, format!("not valid TOML: {message}"))
+            .label(label)
+            .maybe_hint(hint.map(str::to_owned))
+    }
+}
+
+/// The first mistake of each line; after an unclosed bracket everything else is a consequence.
+fn independent(mistakes: Vec<Mistake>, text: &ManifestText) -> Vec<Mistake> {
+    let unclosed = mistakes.iter().any(|mistake| mistake.message.starts_with("unclosed"));
+    let mut independent: Vec<Mistake> = Vec::new();
+    let mut end_of_line = None;
+    for mistake in mistakes {
+        let stop = unclosed && mistake.is_inside_brackets();
+        if end_of_line.is_none_or(|end| mistake.span.start > end) {
+            end_of_line = Some(text.line_of(mistake.span.start).end);
+            independent.push(mistake);
+        }
+        if stop {
+            break;
+        }
+    }
+    independent
+}
