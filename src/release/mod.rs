@@ -1,1 +1,27 @@
-//! release
+//! What is published: tables, their digests, Parquet files, the lock, and what verifies them.
+
+mod card;
+mod checks;
+mod differences;
+mod digest;
+mod draft;
+mod entries;
+mod files;
+mod lock;
+mod lock_text;
+mod parquet;
+mod segments;
+mod table;
+mod tables;
+
+#[cfg(test)]
+mod fixture;
+
+pub use checks::{FileState, FilesReport, verify_manifest, verify_tables};
+pub use digest::table_digest;
+pub use draft::write_draft;
+pub use entries::{entry_digest, settings_digest};
+pub use lock::{ClipLine, Lock, Released, StepLine, TableLine};
+pub use parquet::{read_table, write_table};
+pub use table::{Identity, Table};
+pub use tables::join;

@@ -1,0 +1,201 @@
+//! The dataset card: a README.md that people read and that Hugging Face `datasets` loads the tables by.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::lock_text::must_escape;
+use super::table::Table;
+use crate::manifest::{Clip, Manifest};
+
+/// Above this many clips the card counts licences instead of naming each clip's.
+const MAX_CLIPS: usize = 1_000;
+
+/// Licences that Hugging Face knows by an id which is not the SPDX id in lower case.
+const RENAMED: [(&str, &str); 5] = [
+    ("odbl-1.0", "odbl"),
+    ("odc-by-1.0", "odc-by"),
+    ("pddl-1.0", "pddl"),
+    ("gpl-3.0-only", "gpl-3.0"),
+    ("agpl-3.0-only", "agpl-3.0"),
+];
+
+/// Licences that Hugging Face knows by their SPDX id in lower case.
+const KNOWN: [&str; 28] = [
+    "apache-2.0",
+    "bsd-2-clause",
+    "bsd-3-clause",
+    "cc-by-2.0",
+    "cc-by-2.5",
+    "cc-by-3.0",
+    "cc-by-4.0",
+    "cc-by-nc-2.0",
+    "cc-by-nc-3.0",
+    "cc-by-nc-4.0",
+    "cc-by-nc-nd-3.0",
+    "cc-by-nc-nd-4.0",
+    "cc-by-nc-sa-2.0",
+    "cc-by-nc-sa-3.0",
+    "cc-by-nc-sa-4.0",
+    "cc-by-nd-4.0",
+    "cc-by-sa-3.0",
+    "cc-by-sa-4.0",
+    "cc0-1.0",
+    "cdla-permissive-1.0",
+    "cdla-permissive-2.0",
+    "cdla-sharing-1.0",
+    "isc",
+    "mit",
+    "mpl-2.0",
+    "unlicense",
+    "wtfpl",
+    "zlib",
+];
+
+/// The card of a release: YAML with one configuration per table, the clips by default, then Markdown.
+///
+/// All text of the manifest is escaped: it can neither end the YAML nor become Markdown.
+pub(super) fn card(manifest: &Manifest, tables: &[Table]) -> String {
+    let dataset = &manifest.dataset;
+    let mut card = front_matter(manifest, tables);
+    let mut push = |line: String| card.extend([line.as_str(), "\n"]);
+    push(format!("\n# {}\n", markdown(&dataset.name)));
+    if let Some(description) = &dataset.description {
+        push(format!("{}\n", markdown(description)));
+    }
+    push(format!("Version {}, built with taqsim.", markdown(&dataset.version)));
+    if !dataset.authors.is_empty() {
+        push(format!("By {}.", markdown(&dataset.authors.join(", "))));
+    }
+    push(format!("The tables are licensed {}.", markdown(&dataset.license)));
+    push("\n## Tables\n\n| table | file | rows |\n|---|---|--:|".to_owned());
+    for table in tables {
+        let file = markdown(&table.file());
+        push(format!("| {} | {file} | {} |", markdown(&config_name(table)), table.frame.n_rows));
+    }
+    push(loading(tables));
+    push(licences(&manifest.clips));
+    card
+}
+
+fn front_matter(manifest: &Manifest, tables: &[Table]) -> String {
+    let dataset = &manifest.dataset;
+    let mut yaml =
+        format!("---\npretty_name: {}\n{}", quoted(&dataset.name), license_lines(&dataset.license));
+    yaml.push_str("tags:\n- audio\nconfigs:\n");
+    for table in tables {
+        let (name, file) = (quoted(&config_name(table)), quoted(&table.file()));
+        let default = if table.name == "clips" { "  default: true\n" } else { "" };
+        // Writing to a String cannot fail.
+        let _ = write!(yaml, "- config_name: {name}\n  data_files: {file}\n{default}");
+    }
+    yaml + "---\n"
+}
+
+fn license_lines(license: &str) -> String {
+    let id = license.to_lowercase();
+    let renamed = RENAMED.iter().find(|(spdx, _)| *spdx == id).map(|(_, id)| *id);
+    match renamed.or_else(|| KNOWN.iter().find(|known| **known == id).copied()) {
+        Some(id) => format!("license: {id}\n"),
+        None => format!("license: other\nlicense_name: {}\n", quoted(license)),
+    }
+}
+
+/// Hugging Face allows no `/` in the name of a configuration.
+fn config_name(table: &Table) -> String {
+    table.name.replace('/', ".")
+}
+
+fn loading(tables: &[Table]) -> String {
+    let name = tables.last().map_or_else(|| "clips".to_owned(), config_name);
+    format!(
+        "\n## Loading\n\n```python\nfrom datasets import load_dataset\n\n\
+         rows = load_dataset(\"path/to/this/folder\", {}, split=\"train\")\n```\n\n\
+         Or read the Parquet files with pyarrow, polars, pandas or DuckDB; join them on `clip_id` and `segment_id`.",
+        quoted(&name)
+    )
+}
+
+fn licences(clips: &[Clip]) -> String {
+    let mut text = "\n## Licences of the recordings\n".to_owned();
+    let rows: Vec<(String, String)> = if clips.len() <= MAX_CLIPS {
+        text.push_str("\n| clip | licence |\n|---|---|\n");
+        clips.iter().map(|clip| (markdown(&clip.id), markdown(&clip.license))).collect()
+    } else {
+        text.push_str("\n| licence | clips |\n|---|--:|\n");
+        let mut counts = BTreeMap::<_, usize>::new();
+        clips.iter().for_each(|clip| *counts.entry(&clip.license).or_default() += 1);
+        counts.iter().map(|(license, count)| (markdown(license), count.to_string())).collect()
+    };
+    rows.iter().for_each(|(left, right)| text.extend(["| ", left, " | ", right, " |\n"]));
+    text.pop();
+    text
+}
+
+/// A double-quoted string of YAML 1.2, whose escapes are those of JSON.
+fn quoted(text: &str) -> String {
+    let mut yaml = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => yaml.extend(['\\', c]),
+            c if must_escape(c) => yaml.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => yaml.push(c),
+        }
+    }
+    yaml + "\""
+}
+
+/// `text` on one line of Markdown, where it means only itself.
+fn markdown(text: &str) -> String {
+    let mut markdown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => markdown.push_str("&amp;"),
+            '<' => markdown.push_str("&lt;"),
+            '>' => markdown.push_str("&gt;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '|' | '~' | '$' => {
+                markdown.extend(['\\', c]);
+            }
+            c if c.is_whitespace() => markdown.push(' '),
+            c if must_escape(c) => markdown.push(char::REPLACEMENT_CHARACTER),
+            c => markdown.push(c),
+        }
+    }
+    markdown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::fixture;
+
+    #[test]
+    fn text_of_the_manifest_stays_text() {
+        let mut manifest = fixture::manifest();
+        manifest.dataset.name = "a\"\n---\nb: |<script>".into();
+        manifest.dataset.description = Some("[x](javascript:y) \u{202e} ``` \n# not a heading".into());
+        let card = card(&manifest, &[]);
+        assert!(card.starts_with("---\npretty_name: \"a\\\"\\u000a---\\u000ab: |<script>\"\nlicense: "));
+        assert!(card.contains("# a\" --- b: \\|&lt;script&gt;"));
+        assert!(card.contains("\\[x\\]\\(javascript:y\\) \u{fffd} \\`\\`\\`  \\# not a heading\n"));
+    }
+
+    #[test]
+    fn licences_are_named_as_hugging_face_names_them() {
+        let cases = [
+            ("CC-BY-4.0", "license: cc-by-4.0\n"),
+            ("ODbL-1.0", "license: odbl\n"),
+            ("MIT OR Apache-2.0", "license: other\nlicense_name: \"MIT OR Apache-2.0\"\n"),
+            ("LicenseRef-letter", "license: other\nlicense_name: \"LicenseRef-letter\"\n"),
+        ];
+        for (license, lines) in cases {
+            assert_eq!(license_lines(license), lines);
+        }
+    }
+
+    #[test]
+    fn many_clips_are_counted_by_licence() {
+        let clip = fixture::manifest().clips[0].clone();
+        let text = licences(&vec![clip; MAX_CLIPS + 1]);
+        assert!(text.contains("| 1001 |"), "{text}");
+    }
+}

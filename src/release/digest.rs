@@ -1,0 +1,187 @@
+//! The digest of a table: over what it says, never over how its file spells it. `docs/DIGESTS.md` is its standard.
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+use super::table::Table;
+use crate::stages::Values;
+use crate::store::Digest;
+
+/// Starts what is hashed of a table: a change of format changes it, and so every table's digest.
+const TABLE: &[u8] = b"taqsim table v1\n";
+/// Starts what is hashed of a chunk.
+const CHUNK: &[u8] = b"taqsim chunk v1\n";
+
+/// The digest of a table's logical content.
+///
+/// It changes with the names, the types, the order of the columns and with every value; it does not change
+/// with the order of the rows, the compression, the metadata, the bits of a NaN, the sign of a zero, or the way
+/// in which Unicode spells the same text.
+pub fn table_digest(table: &Table) -> Digest {
+    let mut bytes = TABLE.to_vec();
+    push_count(&mut bytes, table.frame.columns.len());
+    for (name, values) in &table.frame.columns {
+        push_text(&mut bytes, name);
+        push_text(&mut bytes, &type_name(values));
+    }
+    let chunks = chunks(table);
+    push_count(&mut bytes, chunks.len());
+    for rows in &chunks {
+        bytes.extend_from_slice(chunk_digest(table, rows).as_bytes());
+    }
+    Digest::of(&bytes)
+}
+
+/// The rows of each clip, by clip id, and inside by key. A table without clips is one chunk.
+fn chunks(table: &Table) -> Vec<Vec<usize>> {
+    let clips = sort_keys(table.texts("clip_id"), table.frame.n_rows);
+    let key_column = table.frame.columns.first().and_then(|(name, _)| table.texts(name));
+    let keys = sort_keys(key_column, table.frame.n_rows);
+    let mut rows: Vec<usize> = (0..table.frame.n_rows).collect();
+    rows.sort_by(|a, b| (&clips[*a], &keys[*a]).cmp(&(&clips[*b], &keys[*b])));
+    rows.chunk_by(|a, b| clips[*a] == clips[*b]).map(<[usize]>::to_vec).collect()
+}
+
+fn sort_keys(texts: Option<&[Option<String>]>, n_rows: usize) -> Vec<Option<String>> {
+    let in_nfc = |text: &Option<String>| text.as_deref().map(nfc);
+    texts.map_or_else(|| vec![None; n_rows], |texts| texts.iter().map(in_nfc).collect())
+}
+
+fn chunk_digest(table: &Table, rows: &[usize]) -> Digest {
+    let mut bytes = CHUNK.to_vec();
+    push_count(&mut bytes, rows.len());
+    for (_, values) in &table.frame.columns {
+        rows.iter().for_each(|row| push_value(&mut bytes, values, *row));
+    }
+    Digest::of(&bytes)
+}
+
+fn type_name(values: &Values) -> String {
+    match values {
+        Values::Lists { dim, .. } => format!("float32[{dim}]"),
+        Values::Singles(_) => "float32".to_owned(),
+        Values::Floats(_) => "float64".to_owned(),
+        Values::Ints(_) => "int64".to_owned(),
+        Values::Texts(_) => "text".to_owned(),
+        Values::Bools(_) => "bool".to_owned(),
+    }
+}
+
+fn push_value(bytes: &mut Vec<u8>, values: &Values, row: usize) {
+    let present = match values {
+        Values::Lists { .. } | Values::Singles(_) => true,
+        Values::Floats(values) => values[row].is_some(),
+        Values::Ints(values) => values[row].is_some(),
+        Values::Texts(values) => values[row].is_some(),
+        Values::Bools(values) => values[row].is_some(),
+    };
+    bytes.push(u8::from(present));
+    match values {
+        Values::Lists { dim, data } => {
+            data[row * dim..(row + 1) * dim].iter().for_each(|number| push_single(bytes, *number));
+        }
+        Values::Singles(values) => push_single(bytes, values[row]),
+        Values::Floats(values) => bytes.extend(values[row].iter().flat_map(|number| float_bytes(*number))),
+        Values::Ints(values) => bytes.extend(values[row].iter().flat_map(|number| number.to_le_bytes())),
+        Values::Texts(values) => values[row].iter().for_each(|text| push_text(bytes, text)),
+        Values::Bools(values) => bytes.extend(values[row].iter().map(|truth| u8::from(*truth))),
+    }
+}
+
+fn push_count(bytes: &mut Vec<u8>, count: usize) {
+    bytes.extend_from_slice(&(count as u64).to_le_bytes());
+}
+
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    let text = nfc(text);
+    push_count(bytes, text.len());
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn nfc(text: &str) -> String {
+    if is_nfc_quick(text.chars()) == IsNormalized::Yes { text.to_owned() } else { text.nfc().collect() }
+}
+
+/// One NaN, one zero.
+fn push_single(bytes: &mut Vec<u8>, number: f32) {
+    let bits = if number.is_nan() { 0x7fc0_0000 } else { (number + 0.0).to_bits() };
+    bytes.extend_from_slice(&bits.to_le_bytes());
+}
+
+/// One NaN, one zero.
+fn float_bytes(number: f64) -> [u8; 8] {
+    let bits = if number.is_nan() { 0x7ff8_0000_0000_0000 } else { (number + 0.0).to_bits() };
+    bits.to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(texts: &[Option<&str>]) -> Values {
+        Values::Texts(texts.iter().map(|text| text.map(str::to_owned)).collect())
+    }
+
+    fn digest(columns: Vec<(&str, Values)>) -> Digest {
+        let columns = columns.into_iter().map(|(name, values)| (name.to_owned(), values)).collect();
+        table_digest(&Table::new("t", columns).unwrap())
+    }
+
+    fn rows(clips: [&str; 3], segments: [&str; 3], numbers: [f32; 3]) -> Digest {
+        digest(vec![
+            ("segment_id", texts(&segments.map(Some))),
+            ("clip_id", texts(&clips.map(Some))),
+            ("x", Values::Singles(numbers.to_vec())),
+        ])
+    }
+
+    #[test]
+    fn what_means_the_same_has_the_same_digest() {
+        let (nan, other_nan) = (f32::NAN, f32::from_bits(0xffc1_2345));
+        let pairs = [
+            (vec![("x", Values::Singles(vec![nan]))], vec![("x", Values::Singles(vec![other_nan]))]),
+            (vec![("x", Values::Singles(vec![0.0]))], vec![("x", Values::Singles(vec![-0.0]))]),
+            (vec![("x", Values::Floats(vec![Some(0.0)]))], vec![("x", Values::Floats(vec![Some(-0.0)]))]),
+            (vec![("é", texts(&[Some("ş")]))], vec![("e\u{301}", texts(&[Some("s\u{327}")]))]),
+        ];
+        for (left, right) in pairs {
+            assert_eq!(digest(left.clone()), digest(right.clone()), "{left:?} {right:?}");
+        }
+        let in_order = rows(["a", "a", "b"], ["a/1", "a/2", "b/1"], [1.0, 2.0, 3.0]);
+        assert_eq!(in_order, rows(["b", "a", "a"], ["b/1", "a/2", "a/1"], [3.0, 2.0, 1.0]));
+    }
+
+    #[test]
+    fn what_means_something_else_has_another_digest() {
+        let zero_ints = Values::Ints(vec![Some(0)]);
+        let all = [
+            digest(vec![("x", texts(&[None]))]),
+            digest(vec![("x", texts(&[Some("")]))]),
+            digest(vec![("y", texts(&[Some("")]))]),
+            digest(vec![("x", texts(&[]))]),
+            digest(vec![("x", texts(&[Some("\0")]))]),
+            digest(vec![("x", zero_ints.clone())]),
+            digest(vec![("x", Values::Ints(vec![None]))]),
+            digest(vec![("x", Values::Floats(vec![Some(0.0)]))]),
+            digest(vec![("x", Values::Floats(vec![Some(f64::NAN)]))]),
+            digest(vec![("x", Values::Floats(vec![None]))]),
+            digest(vec![("x", Values::Bools(vec![Some(false)]))]),
+            digest(vec![("x", Values::Singles(vec![0.0]))]),
+            digest(vec![("x", Values::Lists { dim: 1, data: vec![0.0] })]),
+            digest(vec![("x", Values::Lists { dim: 1, data: vec![0.0; 2] })]),
+            digest(vec![("x", Values::Lists { dim: 2, data: vec![0.0; 2] })]),
+            digest(vec![("x", zero_ints.clone()), ("y", zero_ints.clone())]),
+            digest(vec![("y", zero_ints.clone()), ("x", zero_ints)]),
+            rows(["a", "a", "b"], ["a/1", "a/2", "b/1"], [1.0, 2.0, 3.0]),
+            rows(["a", "b", "b"], ["a/1", "a/2", "b/1"], [1.0, 2.0, 3.0]),
+            rows(["a", "a", "b"], ["a/1", "a/2", "b/1"], [2.0, 1.0, 3.0]),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+    }
+
+    #[test]
+    fn texts_do_not_run_together() {
+        let (left, right) = (["ab", "c"], ["a", "bc"]);
+        assert_ne!(digest(vec![("x", texts(&left.map(Some)))]), digest(vec![("x", texts(&right.map(Some)))]));
+    }
+}

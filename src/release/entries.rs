@@ -1,0 +1,189 @@
+//! What the lock keeps of the manifest: a digest of each entry, one of the settings, and a line per step.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::lock::StepLine;
+use crate::manifest::{Clip, Label, Manifest, Of, Vocabulary};
+use crate::stages::{Params, Stage, non_default_params};
+use crate::store::Digest;
+
+/// The digest of what the manifest says of a clip, but for its id: a clip that is renamed keeps it.
+pub fn entry_digest(clip: &Clip) -> Digest {
+    #[derive(Serialize)]
+    struct Entry<'a> {
+        labels: &'a BTreeMap<String, Label>,
+        license: &'a str,
+        origin: &'a Option<String>,
+        ranges: Vec<(f64, f64, &'a BTreeMap<String, Label>)>,
+        source: &'a str,
+    }
+    canonical_digest(
+        "taqsim 2026-11-21 clip entry v1",
+        &Entry {
+            labels: &clip.labels,
+            license: &clip.license,
+            origin: &clip.origin,
+            ranges: clip.ranges.iter().map(|range| (range.start, range.end, &range.labels)).collect(),
+            source: &clip.source,
+        },
+    )
+}
+
+/// The digest of everything in the manifest but its clips: dataset, vocabulary and steps.
+///
+/// Parameters at their defaults are left out, as they are from recipes.
+pub fn settings_digest(manifest: &Manifest) -> Digest {
+    #[derive(Serialize)]
+    struct Settings<'a> {
+        dataset: (&'a str, &'a str, &'a str, &'a [String], &'a Option<String>),
+        labels: BTreeMap<&'a str, Words<'a>>,
+        steps: BTreeMap<String, (&'a str, &'a str, BTreeMap<String, serde_json::Value>)>,
+    }
+    let dataset = &manifest.dataset;
+    let sorted = |params: Params| params.into_iter().collect();
+    let of = |(step, of, kind, params)| (step, (of, kind, sorted(params)));
+    canonical_digest(
+        "taqsim 2026-11-21 settings v1",
+        &Settings {
+            dataset: (
+                &dataset.name,
+                &dataset.version,
+                &dataset.license,
+                &dataset.authors,
+                &dataset.description,
+            ),
+            labels: manifest.labels.iter().map(|(name, words)| (name.as_str(), Words::of(words))).collect(),
+            steps: all_steps(manifest).map(|step| of((step.name, step.of, step.kind, step.params))).collect(),
+        },
+    )
+}
+
+/// The steps of the manifest as they stand in the lock.
+///
+/// Every kind is exact: its numbers are the same on all hardware.
+pub(super) fn steps(manifest: &Manifest) -> BTreeMap<String, StepLine> {
+    let line = |step: Step| {
+        let numerics = "exact".to_owned();
+        (step.name, StepLine { kind: step.kind.to_owned(), version: step.version, numerics })
+    };
+    all_steps(manifest).map(line).collect()
+}
+
+/// A vocabulary as JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Words<'a> {
+    Type(&'static str),
+    Values(&'a BTreeMap<String, Vec<String>>),
+}
+
+impl<'a> Words<'a> {
+    fn of(vocabulary: &'a Vocabulary) -> Self {
+        match vocabulary {
+            Vocabulary::Text => Self::Type("text"),
+            Vocabulary::Number => Self::Type("number"),
+            Vocabulary::Date => Self::Type("date"),
+            Vocabulary::Bool => Self::Type("bool"),
+            Vocabulary::Values(values) => Self::Values(values),
+        }
+    }
+}
+
+/// A step of the manifest, whatever its family.
+struct Step<'a> {
+    name: String,
+    of: &'a str,
+    kind: &'static str,
+    params: Params,
+    version: u32,
+}
+
+fn all_steps(manifest: &Manifest) -> impl Iterator<Item = Step<'_>> {
+    let normalize = &manifest.normalize;
+    let normalize = Step {
+        name: "normalize".to_owned(),
+        of: "",
+        kind: "normalize",
+        params: non_default_params(normalize),
+        version: normalize.version(),
+    };
+    let segment = manifest.segment.iter().map(|(name, kind)| Step {
+        name: format!("segment.{name}"),
+        of: "",
+        kind: kind.kind(),
+        params: kind.params(),
+        version: kind.stage().version(),
+    });
+    let embed = manifest.embed.iter().map(|(name, Of { of, kind })| Step {
+        name: format!("embed.{name}"),
+        of,
+        kind: kind.kind(),
+        params: kind.params(),
+        version: kind.stage().version(),
+    });
+    let reduce = manifest.reduce.iter().map(|(name, Of { of, kind })| Step {
+        name: format!("reduce.{name}"),
+        of,
+        kind: kind.kind(),
+        params: kind.params(),
+        version: kind.stage().version(),
+    });
+    std::iter::once(normalize).chain(segment).chain(embed).chain(reduce)
+}
+
+fn canonical_digest(context: &str, value: &impl Serialize) -> Digest {
+    Digest::derive(context, &serde_json::to_vec(value).expect("maps in here have only string keys"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::fixture;
+
+    #[test]
+    fn an_entry_is_all_of_a_clip_but_its_id() {
+        let clip = fixture::manifest().clips[2].clone();
+        let edits: [fn(&mut Clip); 7] = [
+            |clip| clip.source.push('x'),
+            |clip| clip.license.push('x'),
+            |clip| clip.origin = Some(String::new()),
+            |clip| clip.ranges[0].end += 0.001,
+            |clip| clip.ranges[0].labels.clear(),
+            |clip| clip.labels.clear(),
+            |clip| _ = clip.labels.insert("live".into(), Label::Text("true".into())),
+        ];
+        let mut digests = std::collections::BTreeSet::from([entry_digest(&clip)]);
+        for edit in edits {
+            let mut edited = clip.clone();
+            edit(&mut edited);
+            digests.insert(entry_digest(&edited));
+        }
+        assert_eq!(digests.len(), 8);
+        let renamed = Clip { id: "other".into(), ..clip.clone() };
+        assert_eq!(entry_digest(&renamed), entry_digest(&clip));
+    }
+
+    #[test]
+    fn settings_are_all_of_a_manifest_but_its_clips() {
+        let edits: [fn(&mut Manifest); 6] = [
+            |manifest| manifest.dataset.version.push('1'),
+            |manifest| manifest.dataset.authors.clear(),
+            |manifest| _ = manifest.labels.insert("live".into(), Vocabulary::Text),
+            |manifest| manifest.normalize.true_peak = -2.0,
+            |manifest| manifest.embed.clear(),
+            |manifest| manifest.reduce.values_mut().for_each(|reduce| reduce.of.push('x')),
+        ];
+        let manifest = fixture::manifest();
+        let mut digests = std::collections::BTreeSet::from([settings_digest(&manifest)]);
+        for edit in edits {
+            let mut edited = manifest.clone();
+            edit(&mut edited);
+            digests.insert(settings_digest(&edited));
+        }
+        assert_eq!(digests.len(), 7);
+        let without_clips = Manifest { clips: Vec::new(), ..manifest.clone() };
+        assert_eq!(settings_digest(&without_clips), settings_digest(&manifest));
+    }
+}

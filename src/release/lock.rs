@@ -1,0 +1,260 @@
+//! The lock: what was built from what, by digest. It is committed beside the manifest.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::entries::{entry_digest, settings_digest, steps};
+use super::files::{exists, write_text};
+use super::lock_text;
+use crate::error::{Error, Result};
+use crate::manifest::{Clip, Manifest};
+use crate::store::Digest;
+
+/// No lock is longer than this many bytes: a million clips take 200 MB.
+const MAX_BYTES: u64 = 1 << 28;
+
+/// What was built from what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// The version of taqsim that last changed anything in here.
+    pub taqsim: String,
+    /// The name of the dataset.
+    pub name: String,
+    /// The version that the tables are of.
+    pub version: String,
+    /// The digest of everything in the manifest but its clips; see [`settings_digest`].
+    pub settings: Digest,
+    /// By clip id.
+    pub clips: BTreeMap<String, ClipLine>,
+    /// By step: `normalize`, `segment.NAME`, `embed.NAME`, `reduce.NAME`.
+    pub steps: BTreeMap<String, StepLine>,
+    /// By file, from the release's folder: `embed/NAME.parquet`.
+    pub tables: BTreeMap<String, TableLine>,
+    /// Why clips are missing from the tables, by clip id.
+    pub failed: BTreeMap<String, String>,
+    /// Every frozen version, in the order of their release.
+    pub released: Vec<Released>,
+}
+
+/// A clip in the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClipLine {
+    /// The digest of its entry in the manifest; see [`entry_digest`].
+    pub entry: Digest,
+    /// The digest of its source; none where a failed clip's was never seen.
+    pub source: Option<Digest>,
+}
+
+/// A step in the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepLine {
+    /// Its kind.
+    pub kind: String,
+    /// The version of the stage that carried it out.
+    pub version: u32,
+    /// `exact`, or the hardware class that the numbers depend on.
+    pub numerics: String,
+}
+
+/// A table in the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableLine {
+    /// The digest of its content; see [`super::table_digest`].
+    pub digest: Digest,
+    /// Number of rows.
+    pub rows: u64,
+}
+
+/// A frozen version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Released {
+    /// The version.
+    pub version: String,
+    /// The digest of all its tables; see [`Lock::release_digest`].
+    pub digest: Digest,
+}
+
+impl Lock {
+    /// The lock of what was just built.
+    ///
+    /// `sources` has the digests of the sources by path, `failed` the reasons by clip id. The frozen versions are
+    /// those of the lock before it, and so is taqsim's version when nothing else changed.
+    pub fn of(
+        manifest: &Manifest,
+        sources: &BTreeMap<String, Digest>,
+        tables: BTreeMap<String, TableLine>,
+        failed: BTreeMap<String, String>,
+        before: Option<&Self>,
+    ) -> Self {
+        let mut lock = Self {
+            taqsim: env!("CARGO_PKG_VERSION").to_owned(),
+            name: manifest.dataset.name.clone(),
+            version: manifest.dataset.version.clone(),
+            settings: settings_digest(manifest),
+            clips: manifest.clips.iter().map(|clip| clip_line(clip, sources)).collect(),
+            steps: steps(manifest),
+            tables,
+            failed,
+            released: before.map(|before| before.released.clone()).unwrap_or_default(),
+        };
+        if let Some(before) = before {
+            let now = std::mem::replace(&mut lock.taqsim, before.taqsim.clone());
+            if lock != *before {
+                lock.taqsim = now;
+            }
+        }
+        lock
+    }
+
+    /// Reads a lock; none where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not what taqsim wrote.
+    pub fn read(path: &Path) -> Result<Option<Self>> {
+        if !exists(path) {
+            return Ok(None);
+        }
+        let cannot = |cause| Error::cannot_read(path.display(), cause);
+        let mut text = String::new();
+        let file = std::fs::File::open(path).map_err(cannot)?;
+        file.take(MAX_BYTES).read_to_string(&mut text).map_err(cannot)?;
+        Self::from_toml(&text).map(Some)
+    }
+
+    /// Writes the lock, if it does not say the same already.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_text(path, &self.to_toml()).map(|_| ())
+    }
+
+    /// The lock as TOML: sorted, one line per clip, step and table.
+    pub fn to_toml(&self) -> String {
+        lock_text::format(self)
+    }
+
+    /// Reads a lock from TOML.
+    ///
+    /// # Errors
+    /// When it has merge conflicts (an error of the kind "differs"), was edited by hand, or is not a lock that
+    /// this taqsim knows.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        lock_text::parse(text)
+    }
+
+    /// The digest of a release: over the names and digests of its tables.
+    pub fn release_digest(&self) -> Digest {
+        let mut bytes = Vec::new();
+        for (file, table) in &self.tables {
+            bytes.extend_from_slice(&(file.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(file.as_bytes());
+            bytes.extend_from_slice(table.digest.as_bytes());
+        }
+        Digest::derive("taqsim 2026-11-21 release v1", &bytes)
+    }
+
+    /// Whether the version is frozen with just these tables.
+    ///
+    /// # Errors
+    /// When it is frozen with others.
+    pub fn is_frozen(&self) -> Result<bool> {
+        let version = &self.version;
+        match self.released.iter().find(|released| released.version == *version) {
+            None => Ok(false),
+            Some(released) if released.digest == self.release_digest() => Ok(true),
+            Some(_) => Err(Error::differs(format!("version `{version}` was released with other content"))
+                .hint("raise `version` in `[dataset]`: what was released stays as it is")),
+        }
+    }
+
+    /// Freezes the version; one that is frozen already stays so.
+    ///
+    /// # Errors
+    /// When it is frozen with other tables, or clips failed.
+    pub fn freeze(&mut self) -> Result<()> {
+        if let Some((clip, _)) = self.failed.first_key_value() {
+            let n = self.failed.len();
+            return Err(Error::world(format!("cannot release: failed clips: {n}, the first is `{clip}`")));
+        }
+        if !self.is_frozen()? {
+            let digest = self.release_digest();
+            self.released.push(Released { version: self.version.clone(), digest });
+        }
+        Ok(())
+    }
+
+    /// The lock as it would be had the manifest been built to the same tables from the same sources.
+    pub(super) fn with_manifest(&self, manifest: &Manifest) -> Self {
+        let source = |clip: &Clip| self.clips.get(&clip.id).and_then(|line| line.source);
+        let line = |clip: &Clip| ClipLine { entry: entry_digest(clip), source: source(clip) };
+        Self {
+            name: manifest.dataset.name.clone(),
+            version: manifest.dataset.version.clone(),
+            settings: settings_digest(manifest),
+            clips: manifest.clips.iter().map(|clip| (clip.id.clone(), line(clip))).collect(),
+            steps: steps(manifest),
+            ..self.clone()
+        }
+    }
+}
+
+fn clip_line(clip: &Clip, sources: &BTreeMap<String, Digest>) -> (String, ClipLine) {
+    let line = ClipLine { entry: entry_digest(clip), source: sources.get(&clip.source).copied() };
+    (clip.id.clone(), line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::release::fixture;
+
+    #[test]
+    fn the_tools_version_changes_only_with_something_else() {
+        let mut before = fixture::lock();
+        before.taqsim = "0.0.1".into();
+        let again = |before: &Lock| {
+            Lock::of(
+                &fixture::manifest(),
+                &fixture::sources(),
+                before.tables.clone(),
+                BTreeMap::new(),
+                Some(before),
+            )
+        };
+        assert_eq!(again(&before), before);
+        before.settings = Digest::of(b"");
+        assert_eq!(again(&before).taqsim, env!("CARGO_PKG_VERSION"));
+    }
+
+    #[test]
+    fn a_frozen_version_stays_as_it_is() {
+        let mut lock = fixture::lock();
+        assert!(!lock.is_frozen().unwrap());
+        lock.freeze().unwrap();
+        lock.freeze().unwrap();
+        assert_eq!(lock.released.len(), 1);
+        lock.tables.pop_last();
+        assert_eq!(lock.is_frozen().unwrap_err().kind, Kind::Differs);
+        lock.version = "0.2.0".into();
+        lock.failed = fixture::failed();
+        assert!(lock.freeze().is_err());
+    }
+
+    #[test]
+    fn a_lock_is_read_from_its_file_and_may_be_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taqsim.lock");
+        assert_eq!(Lock::read(&path).unwrap(), None);
+        fixture::lock().write(&path).unwrap();
+        assert_eq!(Lock::read(&path).unwrap(), Some(fixture::lock()));
+    }
+}
