@@ -1,6 +1,7 @@
 //! Reduce: all rows of one embed step at once. Every kind gives one output, `rows`: a frame with a row per segment.
 
 mod kmeans;
+mod matrix;
 mod pca;
 
 pub use kmeans::Kmeans;

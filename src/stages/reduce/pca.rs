@@ -3,14 +3,20 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::matrix::Rows;
 use crate::error::{Error, Result};
-use crate::stages::{Context, Inputs, Outputs, Stage};
+use crate::signal::{Matrix, covariance, gram, largest_eigenpairs};
+use crate::stages::{Context, Frame, Inputs, Outputs, Stage, Values};
 
-/// Principal component analysis of the rows' `vector`.
+/// Principal component analysis of the rows' `vector`: columns `x`, `y` and, with three dimensions, `z`.
+///
+/// The columns are centred in any case. The sign of a component is scikit-learn's (from 1.5 on): its loading of
+/// greatest magnitude is positive. Where the rows do not span so many dimensions, the rest is 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pca {
     /// Number of components: 2 or 3.
+    #[schemars(range(min = 2, max = 3))]
     pub dims: u32,
     /// What is done to the columns first.
     pub scale: super::Scale,
@@ -22,6 +28,8 @@ impl Default for Pca {
     }
 }
 
+const AXES: [&str; 3] = ["x", "y", "z"];
+
 impl Stage for Pca {
     fn version(&self) -> u32 {
         1
@@ -31,7 +39,134 @@ impl Stage for Pca {
         &["features"]
     }
 
-    fn run(&self, _inputs: &Inputs, _context: &Context) -> Result<Outputs> {
-        Err(Error::world("not yet"))
+    fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
+        if !(2..=3).contains(&self.dims) {
+            let cause = "a map has 2 or 3 dimensions";
+            return Err(Error::usage(format!("cannot project with `dims = {}`: {cause}", self.dims)));
+        }
+        let mut rows = Rows::stack(inputs.all("features"), self.scale, context)?;
+        rows.centre();
+        let components = components(&rows, self.dims as usize);
+        context.check()?;
+        let column = |axis: usize| Values::Singles(project(&rows, components.get(axis)));
+        let columns = AXES.iter().take(self.dims as usize).enumerate();
+        let columns = columns.map(|(axis, name)| ((*name).to_owned(), column(axis))).collect();
+        Ok(vec![("rows", Frame { n_rows: rows.len(), columns }.to_bytes())])
+    }
+}
+
+/// A variance this small beside the greatest one is what rounding to f32 leaves where there is none.
+const NEGLIGIBLE: f64 = 1e-10;
+
+/// The first principal axes, unit vectors; fewer than `count` where the rows span fewer dimensions.
+fn components(rows: &Rows, count: usize) -> Vec<Vec<f64>> {
+    let is_wide = rows.len() < rows.dim;
+    let products = if is_wide { gram(&rows.data, rows.dim) } else { covariance(&rows.data, rows.dim) };
+    let (values, vectors) = largest_eigenpairs(products, count);
+    let negligible = values.first().map_or(0.0, |greatest| greatest * NEGLIGIBLE);
+    let spanned = values.iter().take_while(|value| **value > negligible).count();
+    let axis = |i| if is_wide { unit_axis(rows, &vectors, i) } else { vectors.row(i).to_vec() };
+    (0..spanned).map(|i| with_fixed_sign(axis(i))).collect()
+}
+
+/// The axis in the space of columns that belongs to an eigenvector in the space of rows.
+fn unit_axis(rows: &Rows, vectors: &Matrix, i: usize) -> Vec<f64> {
+    let mut axis = vec![0.0; rows.dim];
+    for (row, weight) in rows.iter().zip(vectors.row(i)) {
+        axis.iter_mut().zip(row).for_each(|(out, value)| *out += weight * f64::from(*value));
+    }
+    let norm = axis.iter().map(|x| x * x).sum::<f64>().sqrt();
+    axis.iter().map(|x| x / norm).collect()
+}
+
+fn with_fixed_sign(mut axis: Vec<f64>) -> Vec<f64> {
+    let greatest =
+        axis.iter().fold(0.0_f64, |greatest, x| if x.abs() > greatest.abs() { *x } else { greatest });
+    if greatest < 0.0 {
+        axis.iter_mut().for_each(|x| *x = -*x);
+    }
+    axis
+}
+
+fn project(rows: &Rows, axis: Option<&Vec<f64>>) -> Vec<f32> {
+    let along = |row: &[f32], axis: &[f64]| {
+        row.iter().zip(axis).map(|(value, weight)| f64::from(*value) * weight).sum::<f64>() as f32
+    };
+    rows.iter().map(|row| axis.map_or(0.0, |axis| along(row, axis))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Scale;
+    use super::super::matrix::tests::{features, reduce};
+    use super::*;
+    use crate::stages::Input;
+
+    fn some_rows(n_rows: usize, dim: usize) -> Input {
+        let value = |i: usize, j: usize| ((i * 7 + j * 13 + i * j * 5 + i * i * 3) % 11) as f32;
+        let rows: Vec<Vec<f32>> = (0..n_rows).map(|i| (0..dim).map(|j| value(i, j)).collect()).collect();
+        features(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), dim)
+    }
+
+    fn map_of(rows: Input, dims: u32, scale: Scale) -> Vec<Vec<f32>> {
+        let frame = reduce(&Pca { dims, scale }, &[rows]).unwrap();
+        let singles = |(_, values)| match values {
+            Values::Singles(values) => values,
+            other => panic!("{other:?}"),
+        };
+        frame.columns.into_iter().map(singles).collect()
+    }
+
+    #[test]
+    fn components_are_scikit_learns_signs_included() {
+        // scikit-learn 1.9.1: PCA(3, svd_solver="full").fit_transform(X).T, where scaled of StandardScaler's X
+        #[rustfmt::skip]
+        let cases = [
+            (some_rows(7, 4), Scale::Zscore, vec![
+                vec![-1.8251982, 1.1357762, -0.2619975, -0.27574, 2.4379539, -1.2333213, 0.022527],
+                vec![-1.1114991, -1.7766552, -0.4119349, 1.4825077, 0.7314656, 1.2085132, -0.1223973],
+                vec![0.4138402, -0.614387, 0.4708158, -1.765422, 1.0199515, 1.1208344, -0.6456328],
+            ]),
+            (some_rows(7, 4), Scale::None, vec![
+                vec![-5.3380302, 5.6516728, -0.6507998, -2.2371688, 7.2043202, -5.4339315, 0.8039372],
+                vec![-4.2988076, -3.7677864, -1.5858571, 4.9350131, 2.550582, 1.8855339, 0.2813221],
+                vec![0.3976898, -2.3909416, 1.1462568, -4.3011402, 3.8236643, 3.5031816, -2.1787106],
+            ]),
+            (some_rows(4, 6), Scale::Zscore, vec![
+                vec![2.0931544, -2.4355683, 1.5228971, -1.1804833],
+                vec![0.6652846, 1.6301772, -0.048787, -2.2466748],
+                vec![-0.8361595, 0.0427609, 1.0323934, -0.2389948],
+            ]),
+        ];
+        for (rows, scale, want) in cases {
+            for (got, want) in map_of(rows, 3, scale).iter().flatten().zip(want.iter().flatten()) {
+                assert!((got - want).abs() < 1e-5, "{got} {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn dimensions_that_the_rows_do_not_span_are_zero() {
+        for (rows, spanned) in [
+            (features(&[&[0.1, 2.0, 3.0], &[0.1, 4.0, 9.0], &[0.1, 6.0, 15.0]], 3), 1),
+            (features(&[&[1.0, 2.0], &[2.0, 1.0]], 2), 1),
+            (features(&[&[1.0], &[2.0], &[7.0]], 1), 1),
+            (features(&[&[1.0, 2.0]], 2), 0),
+            (features(&[[0.7_f32, 0.1].as_slice(); 6], 2), 0),
+            (features(&[], 2), 0),
+        ] {
+            let map = map_of(rows, 3, Scale::Zscore);
+            for (axis, values) in map.iter().enumerate() {
+                assert_eq!(values.iter().any(|x| *x != 0.0), axis < spanned, "{map:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_map_has_two_or_three_dimensions() {
+        assert_eq!(map_of(some_rows(5, 4), 2, Scale::None).len(), 2);
+        for dims in [0, 1, 4, u32::MAX] {
+            assert!(reduce(&Pca { dims, scale: Scale::None }, &[some_rows(5, 4)]).is_err());
+        }
     }
 }
