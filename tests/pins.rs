@@ -1,0 +1,116 @@
+//! Pins every kind of step: its version, every default, and the digest of what it computes from a fixed input.
+//!
+//! A line that differs means that results changed, whether through our code, a default or a dependency. If that
+//! is meant, raise the kind's version and copy the new line; if not, the change must go.
+
+use std::sync::atomic::AtomicBool;
+
+use taqsim::stages::{
+    Context, Embed, Frame, Input, Inputs, Pieces, RangeOfMaster, Reduce, Segment, Span, Spans, Stage, Values,
+};
+use taqsim::store::Digest;
+
+/// For each kind: version and defaults, then every output and its digest.
+const PINS: &str = r#"
+segment.whole v1 {}
+  spans 03babc1f6a8fc773257806128536f8a4199d82b0b50280c0d458ba531ff47324
+segment.ranges v1 {}
+  spans 03babc1f6a8fc773257806128536f8a4199d82b0b50280c0d458ba531ff47324
+segment.sliding v1 {"hop":5.0,"length":20.0}
+  spans ba0fa3a523f37612bfffa220ca07fc871f0286d4c212a007c03a4671c568aa5e
+segment.silence v1 {"frame_length":2048,"hop_length":512,"min_length":0.0,"min_silence":0.0,"top_db":60.0}
+  spans b1c8adaf6caa3bf1f1f909161b7a134699b1cf6416aa1c022ef4a4a861f5bc6b
+embed.spectral v1 {"hop_length":512,"n_fft":2048,"n_mels":128,"n_mfcc":20,"roll_percent":0.85}
+  features 677b590d3b71c70767f823456a806761f8d838eb77c5fcc93a2244fc337f0377
+reduce.pca v1 {"dims":2,"scale":"zscore"}
+  rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
+reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}
+  rows 9d4266ed9dc63dd49ebd8063ec5f41dcd9064d6bb8a93fb92da4793268c3533d
+"#;
+
+#[test]
+fn no_kind_changes_what_it_computes_without_a_new_version() {
+    let mut found = Vec::new();
+    for kind in Segment::every_kind() {
+        found.extend(lines("segment", kind.kind(), &kind, kind.stage()));
+    }
+    for kind in Embed::every_kind() {
+        found.extend(lines("embed", kind.kind(), &kind, kind.stage()));
+    }
+    for kind in Reduce::every_kind() {
+        found.extend(lines("reduce", kind.kind(), &kind, kind.stage()));
+    }
+    let all = found.join("\n");
+    let pinned: Vec<&str> = PINS.trim().lines().collect();
+    for (found, pinned) in found.iter().zip(&pinned) {
+        assert_eq!(found, pinned, "raise the version if this is meant; all lines now:\n{all}");
+    }
+    assert_eq!(found.len(), pinned.len(), "a kind has no pin; all lines now:\n{all}");
+}
+
+/// `family.kind vVERSION {defaults}`, then a line per output.
+fn lines(family: &str, kind: &str, step: &impl serde::Serialize, stage: &dyn Stage) -> Vec<String> {
+    let step = serde_json::to_value(step).unwrap();
+    let mut lines = vec![format!("{family}.{kind} v{} {}", stage.version(), step[kind])];
+    let outputs = stage.run(&inputs(), &Context::new(&AtomicBool::new(false))).unwrap();
+    lines.extend(outputs.iter().map(|(name, bytes)| format!("  {name} {}", Digest::of(bytes))));
+    lines
+}
+
+const SAMPLE_RATE: u32 = 22_050;
+const FIRST_RANGE: u64 = 26 * SAMPLE_RATE as u64;
+const SECOND_RANGE: u64 = 3 * SAMPLE_RATE as u64;
+
+/// All inputs that a stage may read; made of whole numbers alone, so that no compiler or CPU can change them.
+fn inputs() -> Inputs {
+    let end = FIRST_RANGE + SECOND_RANGE;
+    let first = RangeOfMaster { source_start: 1.5, start: 0, end: FIRST_RANGE };
+    let second = RangeOfMaster { source_start: 30.0, start: FIRST_RANGE, end };
+    let long = Span { range: 0, start: 10_000, end: 120_000 };
+    let short = Span { range: 1, start: end - 3000, end };
+    let mut inputs = Inputs::default();
+    inputs.push("audio", Input::bytes(audio(end as u32)));
+    let pieces = Pieces { sample_rate: SAMPLE_RATE, pieces: vec![first, second] };
+    inputs.push("ranges", Input::bytes(pieces.to_bytes()));
+    inputs.push("spans", Input::bytes(Spans { spans: vec![long, short] }.to_bytes()));
+    (0..3).for_each(|clip| inputs.push("features", Input::bytes(features(clip).to_bytes())));
+    inputs
+}
+
+/// A mono WAV of 24-bit samples: bursts of noise over a square wave, halved twelve times in 1.5 s each, and every
+/// fourth of them silent.
+fn audio(n: u32) -> Vec<u8> {
+    let mut noise = Noise(1);
+    let sample = |i: u32| {
+        let square = if i / 50 % 2 == 0 { 1 << 21 } else { -(1 << 21) };
+        let sound = (noise.next_24_bits() / 4 + square) >> (i % 33_075 / 2757);
+        if i / 33_075 % 4 == 3 { 0 } else { sound }
+    };
+    let data: Vec<u8> = (0..n).map(sample).flat_map(|sample| sample.to_le_bytes()[..3].to_vec()).collect();
+    let mut wav = b"RIFF".to_vec();
+    wav.extend((36 + n * 3).to_le_bytes());
+    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    wav.extend(SAMPLE_RATE.to_le_bytes());
+    wav.extend((SAMPLE_RATE * 3).to_le_bytes());
+    wav.extend(b"\x03\0\x18\0data");
+    wav.extend((n * 3).to_le_bytes());
+    wav.extend(data);
+    wav
+}
+
+/// Ten rows of six numbers.
+fn features(clip: u64) -> Frame {
+    let mut noise = Noise(clip + 7);
+    let data = (0..60).map(|i| (noise.next_24_bits() / 1000 + 5000 * (i / 24) as i32) as f32).collect();
+    Frame { n_rows: 10, columns: vec![("vector".to_owned(), Values::Lists { dim: 6, data })] }
+}
+
+/// Knuth's linear congruential generator.
+struct Noise(u64);
+
+impl Noise {
+    fn next_24_bits(&mut self) -> i32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as i32 - (1 << 23)
+    }
+}
