@@ -5,6 +5,7 @@
 
 pub mod decode;
 pub mod layout;
+pub mod loudness;
 pub mod resample;
 pub mod wav;
 

@@ -302,8 +302,10 @@ mod tests {
         use rubato::{Fft, FixedSync, Resampler as _};
         // At this ratio the oracle's own delay is a whole number of frames, which it takes off.
         let (from, to, frames) = (44_100, 22_050, 44_100);
-        let sweep: Vec<f64> =
-            (0..frames).map(|n| n as f64 / 44_100.0).map(|t| 0.5 * libm::sin(2.0 * PI * 3000.0 * t * t)).collect();
+        let sweep: Vec<f64> = (0..frames)
+            .map(|n| n as f64 / 44_100.0)
+            .map(|t| 0.5 * libm::sin(2.0 * PI * 3000.0 * t * t))
+            .collect();
         let input = InterleavedOwned::new_from(sweep.clone(), 1, frames).unwrap();
         let mut oracle = Fft::<f64>::new(from as usize, to as usize, 8192, 1, FixedSync::Both).unwrap();
         let oracle = oracle.process_all(&input, frames, None).unwrap().take_data();
