@@ -149,7 +149,7 @@ struct Interpolator {
     most: f64,
 }
 
-/// Taps for one place between samples; rows of twice the oversampling's half use all, others the middle.
+/// Taps of the longest row, that of twice oversampling; shorter rows lie in its middle.
 const TAPS: usize = 24;
 /// Taps of the whole filter.
 const ALL_TAPS: usize = 48;
