@@ -54,18 +54,352 @@ fn manifest(fragment: &str) -> Manifest {
         .unwrap_or_else(|| panic!("{}", shown(fragment)))
 }
 
+const FULL: &str = include_str!("../../docs/example.toml");
+
 #[test]
 fn an_unknown_key_is_shown_with_its_line_and_what_was_meant() {
-    println!("{}", shown("[segment.windows.sliding]\nlength = 20.0\nhopp = 3.0\n"));
-    println!("{}", shown("[segment.windows.slidng]\n[embed.x.spectral]\nof=\"window\""));
-    println!("{}", shown(CODES.iter().find(|c| c.code == "T0503").unwrap().wrong));
-    println!("{}", shown(CODES.iter().find(|c| c.code == "T0603").unwrap().wrong));
-    println!("{}", shown("[dataset]\nname=\"\tعود\" \nx=1"));
-    println!(
-        "{}",
-        shown(
-            "[normalize]\nsample_rate = \"kep\"\nloudness=true\nchannels = mono\n[normalize]\na = [1,,\n[x]\nb="
-        )
+    let fragment = "[segment.windows.sliding]\nlength = 20.0\nhopp = 3.0\n";
+    check(
+        fragment,
+        "error[T0103]: unknown key `hopp` in `[segment.windows.sliding]`
+ --> taqsim.toml:3:1
+  |
+3 | hopp = 3.0
+  | ^^^^ unknown key
+  |
+  = help: did you mean `hop`?",
     );
-    check("", "");
+}
+
+#[test]
+fn two_clips_with_one_id_are_both_shown() {
+    check(
+        "[[clip]]\nid = \"caf\u{e9}\"\nsource = \"a.wav\"\nlicense = \"MIT\"\n\
+         [[clip]]\nid = \"cafe\u{301}\"\nsource = \"b.wav\"\nlicense = \"MIT\"\n",
+        "error[T0503]: two clips have the id `caf\u{e9}`
+ --> taqsim.toml:6:6
+  |
+6 | id = \"cafe\u{301}\"
+  |      ^^^^^^ again
+  |
+ ::: taqsim.toml:2:6
+  |
+2 | id = \"caf\u{e9}\"
+  |      ------ first here",
+    );
+}
+
+#[test]
+fn a_word_outside_the_vocabulary_is_shown_after_other_scripts_too() {
+    check(
+        "[labels]\nmaqam = [\"راست\", \"hijaz\"]\n[[clip]]\nid = \"a\"\nsource = \"a.wav\"\nlicense = \"MIT\"\n\
+         ranges = [{ at = \"0-1\", maqam = \"راست\" }]\nlabels = { maqam = \"hijax\" }",
+        "error[T0306]: unknown maqam `hijax`
+ --> taqsim.toml:8:20
+  |
+8 | labels = { maqam = \"hijax\" }
+  |                    ^^^^^^^ not in the vocabulary
+  |
+  = help: did you mean `hijaz`?",
+    );
+}
+
+#[test]
+fn alternatives_are_listed() {
+    check(
+        "[normalize]\nsample_rate = \"kep\"\nloudness = true",
+        "error[T0107]: `sample_rate` must be an integer or `keep`, not `kep`
+ --> taqsim.toml:2:15
+  |
+2 | sample_rate = \"kep\"
+  |               ^^^^^ not a value of this key
+  |
+  = help: did you mean `keep`?
+
+error[T0104]: `loudness` must be a number or `keep`, not a boolean
+ --> taqsim.toml:3:12
+  |
+3 | loudness = true
+  |            ^^^^ expected a number or `keep`",
+    );
+}
+
+#[test]
+fn everything_that_is_wrong_is_found_at_its_place() {
+    let clip = |rest: &str| format!("[[clip]]\nid = \"a\"\nsource = \"a.wav\"\nlicense = \"MIT\"\n{rest}");
+    let labelled = |vocabulary: &str, labels: &str| {
+        format!("labels = {{ {vocabulary} }}\n{}", clip(&format!("labels = {{ {labels} }}")))
+    };
+    let cases: Vec<(String, &[&str])> = vec![
+        ("x = 1\ny = 2".into(), &["T0103 1:1", "T0103 2:1"]),
+        ("[gate]\nclipping = 1".into(), &["T0103 1:2"]),
+        ("[split]".into(), &["T0103 1:2"]),
+        ("clips = \"clips.csv\"".into(), &["T0105 1:1", "T0501 1:1", "T0103 1:1"]),
+        ("a = \n[normalize]\nchannels = mono".into(), &["T0102 1:5", "T0102 3:12"]),
+        ("[normalize]\nchannels = mono\nx = 1".into(), &["T0102 2:12", "T0103 3:1"]),
+        ("[normalize]\n[normalize]".into(), &["T0102 2:2"]),
+        ("[normalize]\nx = [1,\n[segment]\ny = [".into(), &["T0102 3:2"]),
+        ("[normalize]\nloudness = nan".into(), &["T0106 2:12"]),
+        ("[normalize]\nloudness = 1e999".into(), &["T0106 2:12"]),
+        ("[normalize]\nsample_rate = -1".into(), &["T0106 2:15"]),
+        ("[normalize]\nsample_rate = 99999999999".into(), &["T0106 2:15"]),
+        ("[normalize]\nsample_rate = 44100.0".into(), &["T0104 2:15"]),
+        ("[normalize]\nranges = [[0.0, 1.0]]".into(), &["T0103 2:1"]),
+        ("normalize = 3".into(), &["T0104 1:13"]),
+        ("[segment]\nwindows = 3".into(), &["T0104 2:11"]),
+        ("[segment.windows]\nlength = 3".into(), &["T0103 2:1"]),
+        ("[segment.windows]".into(), &["T0403 1:1"]),
+        ("[segment.windows.sliding]\n[segment.windows.whole]".into(), &["T0403 2:18"]),
+        (
+            "[segment.w.sliding]\n[embed.a.sectral]\nof = \"w\"\n[reduce.b.pca]\nof = \"a\"".into(),
+            &["T0402 2:10"],
+        ),
+        ("[segment.w.sliding]\nof = \"w\"".into(), &["T0103 2:1"]),
+        ("[embed.a.spectral]".into(), &["T0105 1:1"]),
+        ("[embed.a.spectral]\nof = 1".into(), &["T0104 2:6"]),
+        ("[segment.w.whole]\n[reduce.b.pca]\nof = \"w\"".into(), &["T0404 3:6"]),
+        ("[segment.test-set.whole]\n[segment.tests.whole]".into(), &["T0405 1:10"]),
+        ("[segment.\"a/b\".whole]\n[segment.\"\".whole]".into(), &["T0401 1:10", "T0401 2:10"]),
+        ("[dataset]\nname = \"a\"".into(), &["T0105 1:1", "T0105 1:1"]),
+        (
+            "[dataset]\nname = \"\"\nversion = \"1.0\"\nlicense = \"CC\"".into(),
+            &["T0201 2:8", "T0202 3:11", "T0203 4:11"],
+        ),
+        (clip("rangs = []"), &["T0103 5:1"]),
+        (clip("ranges = \"0-1\""), &["T0104 5:10"]),
+        (clip("ranges = [1, \"0-1\"]"), &["T0104 5:11"]),
+        (clip("ranges = [{ section = \"x\" }]"), &["T0305 5:13", "T0105 5:11"]),
+        (clip("ranges = [{ at = \"x\" }, \"5-6\", \"5-4\"]"), &["T0601 5:18", "T0602 5:31"]),
+        (clip("labels = { artist = \"x\" }"), &["T0305 5:12"]),
+        (clip("origin = 3"), &["T0104 5:10"]),
+        (clip("origin = \"a\\u0007\""), &["T0108 5:10"]),
+        ("[[clip]]".into(), &["T0105 1:1", "T0105 1:1", "T0105 1:1"]),
+        ("[clip]\nid = \"a\"".into(), &["T0104 1:1"]),
+        (
+            "[[clip]]\nid = \"\"\nsource = \"\"\nlicense = \"\"".into(),
+            &["T0502 2:6", "T0505 3:10", "T0203 4:11"],
+        ),
+        (
+            "[[clip]]\nid = \"..\"\nsource = \"a\\\\b\"\nlicense = \"MIT\"".into(),
+            &["T0502 2:6", "T0505 3:10"],
+        ),
+        ("labels = 3".into(), &["T0104 1:10"]),
+        ("labels = { a = \"txt\" }".into(), &["T0107 1:16"]),
+        ("labels = { a = 3, b = [1] }".into(), &["T0104 1:16", "T0301 1:23", "T0104 1:24"]),
+        ("labels = { a = [], b = {} }".into(), &["T0301 1:16", "T0301 1:24"]),
+        (
+            "labels = { a = [\"x\", \"x\"], b = { u = [\"v\"], v = [] } }".into(),
+            &["T0304 1:22", "T0304 1:47"],
+        ),
+        (
+            "labels = { clip_id = \"text\", A = \"text\", at = \"bool\", \"1\" = \"text\" }".into(),
+            &["T0303 1:12", "T0302 1:30", "T0303 1:42", "T0302 1:55"],
+        ),
+        (labelled("a = 3", "a = \"x\""), &["T0104 1:16"]),
+        (labelled("a = \"text\"", "a = 3"), &["T0307 6:16"]),
+        (labelled("a = \"text\"", "a = [3]"), &["T0104 6:16"]),
+        (labelled("a = \"number\"", "a = \"3\""), &["T0307 6:16"]),
+        (labelled("a = \"number\"", "a = inf"), &["T0106 6:16"]),
+        (labelled("a = \"number\"", "a = 9007199254740993"), &["T0307 6:16"]),
+        (labelled("a = \"bool\"", "a = \"true\""), &["T0307 6:16"]),
+        (labelled("a = \"date\"", "a = 2026"), &["T0307 6:16"]),
+        (labelled("a = \"date\"", "a = 2026-11-21T10:00:00Z"), &["T0307 6:16"]),
+        (labelled("a = \"date\"", "a = \"2026-02-30\""), &["T0307 6:16"]),
+        (labelled("i = [\"ı\"]", "i = \"İ\""), &["T0306 6:16"]),
+    ];
+    for (fragment, expected) in cases {
+        assert_eq!(codes(&fragment), expected, "\n{fragment}\n{}", shown(&fragment));
+    }
+}
+
+#[test]
+fn the_full_example_is_read_as_it_is_meant() {
+    let manifest = manifest(FULL);
+    assert_eq!(manifest.dataset.authors.len(), 1);
+    assert_eq!(manifest.embed["timbre"].of, "windows");
+    let clip = &manifest.clips[0];
+    assert_eq!(clip.id, "bashir-rast");
+    assert_eq!((clip.ranges[0].start, clip.ranges[1].end), (12.5, 103.0));
+    assert_eq!(clip.ranges[1].labels["section"], Label::Text("development".to_owned()));
+    assert_eq!(clip.labels["maqam"], Label::Text("hijaz".to_owned()), "an alias is read as its word");
+    assert_eq!(clip.labels["recorded"], Label::Text("1987-05".to_owned()));
+}
+
+#[test]
+fn labels_have_the_type_that_is_declared() {
+    let fragment = "labels = { a = \"number\", b = \"bool\", c = \"date\", ü = \"text\" }\n[[clip]]\nid = \"cafe\u{301}\"\n\
+         source = \"a.wav\"\nlicense = \"MIT\"\nlabels = { a = 3, b = true, c = 2026-11-21, \"u\u{308}\" = \"e\u{301}\" }";
+    let manifest = manifest(fragment);
+    let labels: Vec<(&str, &Label)> =
+        manifest.clips[0].labels.iter().map(|(name, label)| (name.as_str(), label)).collect();
+    let text = |text: &str| Label::Text(text.to_owned());
+    assert_eq!(manifest.clips[0].id, "café");
+    assert_eq!(
+        labels,
+        [
+            ("a", &Label::Number(3.0)),
+            ("b", &Label::Bool(true)),
+            ("c", &text("2026-11-21")),
+            ("ü", &text("é"))
+        ]
+    );
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
+    let marked = format!("\u{feff}{}", complete("").replace('\n', "\r\n"));
+    assert_eq!(parse(marked.as_bytes(), "t").manifest, Some(manifest("")));
+    assert_eq!(codes("\u{feff}x = 1\r\ny = 2\r\n"), ["T0103 1:1", "T0103 2:1"]);
+}
+
+#[test]
+fn every_default_survives_being_written_out() {
+    let step = |family: &str, kind: toml::Value, of: Option<&str>| {
+        let mut kind = kind;
+        for (_, params) in kind.as_table_mut().expect("a kind is a table") {
+            let params = params.as_table_mut().expect("parameters are a table");
+            params.extend(of.map(|of| ("of".to_owned(), of.into())));
+        }
+        let section = toml::Table::from_iter([("x".to_owned(), kind)]);
+        toml::Table::from_iter([(family.to_owned(), section.into())]).to_string()
+    };
+    let written = |kind: Result<toml::Value, toml::ser::Error>| kind.expect("parameters are TOML");
+    for kind in Segment::every_kind() {
+        assert_eq!(
+            manifest(&step("segment", written(toml::Value::try_from(&kind)), None)).segment["x"],
+            kind
+        );
+    }
+    for kind in Embed::every_kind() {
+        let text = step("embed", written(toml::Value::try_from(&kind)), Some("w"));
+        assert_eq!(manifest(&format!("{text}\n[segment.w.whole]")).embed["x"].kind, kind);
+    }
+    for kind in Reduce::every_kind() {
+        let text = step("reduce", written(toml::Value::try_from(&kind)), Some("e"));
+        let steps = "[segment.w.whole]\n[embed.e.spectral]\nof = \"w\"";
+        assert_eq!(manifest(&format!("{text}\n{steps}")).reduce["x"].kind, kind);
+    }
+}
+
+#[test]
+fn the_schema_knows_exactly_the_parameters_that_are_read() {
+    let schema = schema();
+    let known = |properties: &Value| -> Vec<String> {
+        properties.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect()
+    };
+    let families = [
+        ("segment", Segment::every_kind().iter().map(|kind| serde_json::to_value(kind)).collect::<Vec<_>>()),
+        ("embed", Embed::every_kind().iter().map(|kind| serde_json::to_value(kind)).collect()),
+        ("reduce", Reduce::every_kind().iter().map(|kind| serde_json::to_value(kind)).collect()),
+    ];
+    for (family, kinds) in families {
+        let properties = &schema["properties"][family]["additionalProperties"]["properties"];
+        for kind in kinds {
+            let kind = kind.expect("parameters are JSON");
+            for name in known(&kind) {
+                let mut of_schema = known(&properties[&name]["properties"]);
+                of_schema.retain(|key| key != "of");
+                assert_eq!(of_schema, known(&kind[&name]), "{family}.{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_key_of_the_schema_is_in_the_full_example() {
+    let schema = schema();
+    let root = &schema["properties"];
+    for section in [root, &root["dataset"]["properties"], &root["clip"]["items"]["properties"]] {
+        for (key, _) in section.as_object().expect("a section has keys") {
+            assert!(FULL.contains(key.as_str()), "{key}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        read_and_show(&bytes);
+    }
+
+    #[test]
+    fn no_edit_of_a_manifest_makes_reading_panic(edits in proptest::collection::vec((any::<proptest::sample::Index>(), 0_usize..4, "\\PC{0,3}|[\\[\\]{}\"=.,#\n-]{1,3}|[0-9.e:-]{1,6}"), 1..6)) {
+        let mut text: Vec<char> = FULL.chars().collect();
+        for (at, removed, inserted) in edits {
+            let at = at.index(text.len());
+            let end = (at + removed).min(text.len());
+            text.splice(at..end, inserted.chars());
+        }
+        read_and_show(text.into_iter().collect::<String>().as_bytes());
+    }
+
+    #[test]
+    fn no_licence_makes_reading_panic(licence in "(MIT|CC0-1.0|GPL-3.0|LicenseRef-|DocumentRef-|WITH|AND|OR|[ ()+:/-]|\\PC){0,8}") {
+        licences::check(&licence, 0..0, &mut Findings::default());
+    }
+}
+
+fn read_and_show(bytes: &[u8]) {
+    let outcome = parse(bytes, "taqsim.toml");
+    assert_eq!(outcome.manifest.is_none(), outcome.findings.has_errors());
+    render(&outcome.findings, &outcome.text, Style::Coloured);
+    to_github(&outcome.findings, &outcome.text);
+    to_json(&outcome.findings, &outcome.text);
+}
+
+#[test]
+fn deep_nesting_and_endless_mistakes_are_findings() {
+    for text in [
+        "a=".to_owned() + &"[".repeat(100_000),
+        "a=".to_owned() + &"{a=".repeat(100_000),
+        "a.".repeat(100_000) + "a=1",
+        format!("[{}a]", "a.".repeat(100_000)),
+        "x = =\n".repeat(20_000),
+        (0..20_000).map(|n| format!("key{n} = {n}\n")).collect(),
+        format!("labels = {{ a = \"text\" }}\n{}", "[[clip]]\nid = \"a\"\n".repeat(5_000)),
+    ] {
+        let outcome = parse(text.as_bytes(), "taqsim.toml");
+        assert!(outcome.manifest.is_none() && outcome.findings.len() <= 1000, "{}", outcome.findings.len());
+    }
+}
+
+#[test]
+fn every_code_is_raised_by_its_wrong_example_and_not_by_its_right_one() {
+    // What is no text, or is only found out when sources are read, has no manifest that raises it.
+    const WITHOUT_EXAMPLE: [&str; 3] = ["T0101", "T0701", "T0702"];
+    for code in CODES {
+        let raised = codes(code.wrong);
+        let as_expected = raised.iter().any(|raised| raised.starts_with(code.code));
+        assert!(as_expected || WITHOUT_EXAMPLE.contains(&code.code), "{}: {raised:?}", code.code);
+        assert_eq!(shown(code.right), "", "{}", code.code);
+    }
+}
+
+#[test]
+fn what_is_not_utf_8_and_what_the_sources_say_have_codes_too() {
+    let outcome = parse(b"[dataset]\nname = \"caf\xe9\"\n", "taqsim.toml");
+    let position = outcome.text.position(outcome.findings.iter().next().expect("a finding").span.start);
+    assert_eq!((position.line, position.column, outcome.manifest), (2, 12, None));
+
+    let outcome = parse(
+        complete("[[clip]]\nid = \"a\"\nsource = \"a.wav\"\nlicense = \"MIT\"\nranges = [\"0-1\", \"2-30\"]")
+            .as_bytes(),
+        "t",
+    );
+    let clip = outcome.places.clip("a").expect("the clip is there");
+    let mut findings = Findings::default();
+    findings.push(Finding::source_missing(clip, "a.wav", "No such file or directory"));
+    findings.push(Finding::range_past_end(clip, 1, 30.0, 10.0));
+    let shown = render(&findings, &outcome.text, Style::Plain);
+    assert!(
+        shown.contains("T0701") && shown.contains("3 | source = \"a.wav\"\n  |          ^^^^^^^"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("T0702") && shown.contains("\"2-30\"]\n  |                  ^^^^^^ past the end"),
+        "{shown}"
+    );
+    for code in ["T0101", "T0701", "t0702", "0103"] {
+        assert!(explain(code).is_some(), "{code}");
+    }
 }

@@ -20,9 +20,18 @@ pub(super) fn check(licence: &str, span: Range<usize>, findings: &mut Findings) 
         Err(Reason::InvalidCharacters)
     };
     match parsed {
+        Ok(expression) if says_nothing(&expression) => {
+            findings.push(unreadable(licence, span, &Reason::UnknownLicense));
+        }
         Ok(expression) => warn_of_deprecated(&expression, span, findings),
         Err(reason) => findings.push(unreadable(licence, span, &reason)),
     }
+}
+
+/// SPDX's placeholders for "nobody knows" and "there is none" parse, but are no licence to share under.
+fn says_nothing(expression: &Expression) -> bool {
+    let names = expression.requirements().filter_map(|requirement| requirement.req.license.id());
+    names.map(|id| id.name).any(|name| matches!(name, "NOASSERTION" | "NONE"))
 }
 
 fn unreadable(licence: &str, span: Range<usize>, reason: &Reason) -> Finding {

@@ -100,13 +100,15 @@ fn group<'f>(finding: &'f Finding, text: &ManifestText) -> Group<'f> {
         Severity::Warning => Level::WARNING,
     };
     let start = text.position(finding.span.start);
-    let path = escaped(&text.path);
-    let mut group = level
-        .primary_title(escaped(&finding.message))
-        .id(finding.code)
-        .element(Origin::path(path).line(start.line).char_column(start.column));
-    for snippet in snippets(finding, text) {
-        group = group.element(snippet);
+    let mut group = Group::with_title(level.primary_title(escaped(&finding.message)).id(finding.code));
+    for (snippet, whole_line) in snippets(finding, text) {
+        group = if whole_line {
+            group.element(snippet.path(escaped(&text.path)))
+        } else {
+            // The snippet begins somewhere in its line, so its own columns would be wrong.
+            let origin = Origin::path(escaped(&text.path)).line(start.line).char_column(start.column);
+            group.element(origin).element(snippet)
+        };
     }
     for hint in &finding.hints {
         group = group.element(Level::HELP.message(escaped(hint)));
@@ -114,25 +116,25 @@ fn group<'f>(finding: &'f Finding, text: &ManifestText) -> Group<'f> {
     group
 }
 
-/// One snippet per line that the finding points at, in the order of the text.
-fn snippets<'f>(finding: &Finding, text: &ManifestText) -> Vec<Snippet<'f, Annotation<'f>>> {
+/// One snippet per line that the finding points at, its own place first, and whether it is the whole line.
+fn snippets<'f>(finding: &Finding, text: &ManifestText) -> Vec<(Snippet<'f, Annotation<'f>>, bool)> {
     let mut marks = vec![(finding.span.clone(), finding.label.as_str(), AnnotationKind::Primary)];
     marks.extend(
         finding.also.iter().map(|(span, label)| (span.clone(), label.as_str(), AnnotationKind::Context)),
     );
-    marks.sort_by_key(|(span, ..)| span.start);
     let mut snippets: Vec<(Excerpt, Vec<Annotation<'f>>)> = Vec::new();
     for (span, label, kind) in marks {
         let new = Excerpt::new(text, &span);
-        if snippets.last().is_none_or(|(excerpt, _)| excerpt.window != new.window) {
-            snippets.push((new, Vec::new()));
+        let mark = kind.span(new.place(text, &span));
+        let mark = if label.is_empty() { mark } else { mark.label(escaped(label)) };
+        match snippets.iter_mut().find(|(excerpt, _)| excerpt.window == new.window) {
+            Some((_, marks)) => marks.push(mark),
+            None => snippets.push((new, vec![mark])),
         }
-        let Some((excerpt, annotations)) = snippets.last_mut() else { continue };
-        let mark = kind.span(excerpt.place(text, &span));
-        annotations.push(if label.is_empty() { mark } else { mark.label(escaped(label)) });
     }
     let snippet = |(excerpt, annotations): (Excerpt, Vec<Annotation<'f>>)| {
-        Snippet::source(excerpt.shown).line_start(excerpt.line).annotations(annotations)
+        let whole_line = excerpt.window == text.line_of(excerpt.window.start);
+        (Snippet::source(excerpt.shown).line_start(excerpt.line).annotations(annotations), whole_line)
     };
     snippets.into_iter().map(snippet).collect()
 }
@@ -207,16 +209,12 @@ mod tests {
     #[test]
     fn github_commands_escape_what_would_end_them() {
         let mut findings = Findings::default();
-        findings.push(Finding::warning("T0204", 0..1, "w"));
-        findings.push(Finding::error("T0103", 4..5, "50 %, a: b").hint("so"));
+        findings.push(Finding::warning("T0204", 0..2, "w"));
+        findings.push(Finding::error("T0103", 5..6, "50 %, a: b").hint("so"));
         let text = ManifestText::new("a,b:c.toml", "é\nü = 1".to_owned());
-        let expected = "::error file=a%2Cb%3Ac.toml,line=2,col=1,endColumn=2,title=T0103::50 %25, a: b%0Ahelp: so\n\
-                        ::warning file=a%2Cb%3Ac.toml,line=1,col=1,endColumn=1,title=T0204::w\n";
-        findings.sort();
-        assert_eq!(
-            to_github(&findings, &text),
-            expected.replace("line=2,col=1,endColumn=2", "line=2,col=2,endColumn=3")
-        );
+        let expected = "::error file=a%2Cb%3Ac.toml,line=2,col=2,endColumn=3,title=T0103::50 %25, a: b%0Ahelp: so\n\
+                        ::warning file=a%2Cb%3Ac.toml,line=1,col=1,endColumn=2,title=T0204::w\n";
+        assert_eq!(to_github(&findings, &text), expected);
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Walk<'_> {
                 let about = schema["properties"][key]["description"].as_str().unwrap_or_default();
                 Finding::error("T0105", span.clone(), format!("missing {} in {}", quoted(key), self.here()))
                     .label(format!("no {} here", quoted(key)))
-                    .hint(format!("{}: {}", quoted(key), first_sentence(about)))
+                    .hint(format!("add {}: {}", quoted(key), first_sentence(about)))
             };
             self.findings.push(finding);
         }
@@ -289,7 +289,15 @@ fn keys(schema: &Value) -> Vec<&str> {
     schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect()
 }
 
+/// The first sentence of a description, to be read on after a colon.
 fn first_sentence(text: &str) -> String {
     let line = text.replace('\n', " ");
-    line.split_once(". ").map_or(line.as_str(), |(first, _)| first).trim_end_matches('.').to_owned()
+    let sentence = line.split_once(". ").map_or(line.as_str(), |(first, _)| first).trim_end_matches('.');
+    let mut characters = sentence.chars();
+    match characters.next() {
+        Some(first) if !characters.clone().next().is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => sentence.to_owned(),
+    }
 }
