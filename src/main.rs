@@ -1,2 +1,7 @@
 //! The `taqsim` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    taqsim::cli::main()
+}

@@ -1,7 +1,9 @@
 //! What is published: tables, their digests, Parquet files, the lock, and what verifies them.
 
+mod build;
 mod card;
 mod checks;
+mod contents;
 mod differences;
 mod digest;
 mod draft;
@@ -10,18 +12,23 @@ mod files;
 mod lock;
 mod lock_text;
 mod parquet;
+mod project;
 mod segments;
 mod table;
 mod tables;
+mod verify;
 
 #[cfg(test)]
 mod fixture;
 
+pub use build::{Built, Options, Planned, build, freeze, warm};
 pub use checks::{FileState, FilesReport, verify_manifest, verify_tables};
 pub use digest::table_digest;
 pub use draft::write_draft;
 pub use entries::{entry_digest, settings_digest};
 pub use lock::{ClipLine, Lock, Released, StepLine, TableLine};
 pub use parquet::{read_table, write_table};
+pub use project::Project;
 pub use table::{Identity, Table};
 pub use tables::join;
+pub use verify::{Report, SourceState, rebuild, verify};

@@ -12,6 +12,8 @@ use unicode_normalization::UnicodeNormalization;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::plan::{Observed, Sources};
+use crate::signal::decode::{self, Probe};
+use crate::stages::Input;
 use crate::store::{Digest, FileRecord, Stat, Store};
 
 /// A stat younger than this when the file was hashed proves nothing: another write within the clock's
@@ -115,6 +117,32 @@ pub fn file_digest(name: &str, path: &Path, store: &dyn Store) -> Result<Digest>
     }
     store.remember_file(name, FileRecord { stat, hashed_at, digest })?;
     Ok(digest)
+}
+
+/// The digest of a source as it is now, whatever was remembered of it; none where it is absent.
+///
+/// # Errors
+/// When it is there, but may not or cannot be read.
+pub fn digest_of_source(roots: &Roots, source: &str) -> Result<Option<Digest>> {
+    if is_absent(source, roots) {
+        return Ok(None);
+    }
+    let cannot = |cause: io::Error| Error::cannot_read(source, plain(&cause));
+    let file = File::open(roots.resolve(source)?).map_err(cannot)?;
+    let (digest, _) = Digest::of_reader(file).map_err(cannot)?;
+    Ok(Some(digest))
+}
+
+/// What the headers of a source say; nothing is decoded.
+///
+/// # Errors
+/// When it may not or cannot be read, or is no audio that can be decoded.
+pub fn probe(roots: &Roots, source: &str) -> Result<Probe> {
+    let reader = Input::file(roots.resolve(source)?).reader()?;
+    let opened = decode::Source::open(reader);
+    let source =
+        opened.map_err(|error| Error { message: format!("cannot decode `{source}`: {error}"), ..error })?;
+    Ok(source.probe().clone())
 }
 
 /// What the file system says of the file at `path`.

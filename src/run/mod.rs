@@ -4,7 +4,7 @@ mod executor;
 mod fetch;
 
 pub use executor::{Executor, Local};
-pub use fetch::{Roots, file_digest, observe, stat_of};
+pub use fetch::{Roots, digest_of_source, file_digest, observe, probe, stat_of};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,0 +1,180 @@
+//! `taqsim build`: bring the dataset up to date.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use globset::{Glob, GlobMatcher};
+
+use super::progress::Progress;
+use super::{Global, Talk, project};
+use crate::error::{Error, Result};
+use crate::manifest::Manifest;
+use crate::plan::{Plan, Task};
+use crate::release::{self, Built, Options, Project};
+
+/// Bring the dataset up to date: run what is stale, write tables and lock
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  taqsim build
+  taqsim build --locked                      # in CI: the lock may not change
+  taqsim build --clip 'bashir-*' --step embed.timbre   # warm the cache, write no tables")]
+pub(super) struct Args {
+    /// Build only these clips (a glob over ids); tables and lock stay as they are
+    #[arg(long, value_name = "GLOB")]
+    clip: Option<String>,
+    /// Build only this step and those it reads from; tables and lock stay as they are
+    #[arg(long, value_name = "STEP")]
+    step: Option<String>,
+    /// Fail, with exit code 3, if the lock would change
+    #[arg(long)]
+    locked: bool,
+    /// Write tables and lock without the clips that failed
+    #[arg(long)]
+    allow_failed: bool,
+    /// How many tasks to run at once; all cores by default
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<usize>,
+}
+
+static CANCELLED: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode> {
+    let project = project::open(global, talk)?;
+    let selection = Selection::of(args, &project.manifest)?;
+    use_threads(args.jobs)?;
+    finish_what_is_running_on_ctrl_c()?;
+    let (_lock, store) = project::store_to_build(&project, talk)?;
+    let progress = Progress::new(*talk);
+    let listener = |event: &crate::run::Event| progress.hear(event);
+    let options = Options {
+        locked: args.locked,
+        allow_failed: args.allow_failed,
+        cancelled: &CANCELLED,
+        listener: &listener,
+    };
+    let built = match &selection {
+        Some(selection) => release::warm(&project, &store, &options, |plan, task| selection.has(plan, task))?,
+        None => release::build(&project, &store, &options)?,
+    };
+    say_failures(&built, talk);
+    talk.say(fact(&project, &built, selection.is_some()));
+    let all_well = built.failed_steps.is_empty() && (built.failed.is_empty() || built.lock.is_some());
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Which tasks the user asked for.
+struct Selection {
+    clips: Option<GlobMatcher>,
+    step: Option<String>,
+}
+
+impl Selection {
+    fn of(args: &Args, manifest: &Manifest) -> Result<Option<Self>> {
+        if args.clip.is_none() && args.step.is_none() {
+            return Ok(None);
+        }
+        let selection = Self { clips: args.clip.as_deref().map(glob).transpose()?, step: args.step.clone() };
+        if let (Some(pattern), false) =
+            (&args.clip, manifest.clips.iter().any(|clip| selection.has_clip(&clip.id)))
+        {
+            return Err(
+                Error::usage(format!("no clip is called `{pattern}`")).hint("list them with `taqsim ls`")
+            );
+        }
+        let steps = crate::plan::steps(manifest)?;
+        if let Some(name) = &selection.step
+            && !steps.iter().any(|step| step.name == *name)
+        {
+            let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+            let error = Error::usage(format!("no step is called `{name}`"));
+            return Err(error.hint(format!("the steps are {}", names.join(", "))));
+        }
+        Ok(Some(selection))
+    }
+
+    fn has(&self, plan: &Plan, task: Task) -> bool {
+        let clip_is_in = match task.clip {
+            Some(clip) => self.has_clip(&plan.tasks.manifest.clips[clip].id),
+            None => self.clips.is_none(),
+        };
+        clip_is_in && self.has_step(plan, task.step)
+    }
+
+    fn has_clip(&self, id: &str) -> bool {
+        self.clips.as_ref().is_none_or(|glob| glob.is_match(id))
+    }
+
+    /// Whether a step is the one asked for, or one that it reads from, near or far.
+    fn has_step(&self, plan: &Plan, step: usize) -> bool {
+        let Some(name) = &self.step else { return true };
+        let reads = |later: &crate::plan::Step| {
+            later.wires.iter().any(|wire| wire.from == crate::plan::From::Step(step))
+        };
+        let later = (step + 1..plan.tasks.steps.len()).filter(|later| reads(&plan.tasks.steps[*later]));
+        plan.tasks.steps[step].name == *name || later.into_iter().any(|later| self.has_step(plan, later))
+    }
+}
+
+fn glob(pattern: &str) -> Result<GlobMatcher> {
+    let glob = Glob::new(pattern)
+        .map_err(|cause| Error::usage(format!("cannot read the glob `{pattern}`: {cause}")))?;
+    Ok(glob.compile_matcher())
+}
+
+fn use_threads(jobs: Option<usize>) -> Result<()> {
+    match jobs {
+        Some(0) => Err(Error::usage("cannot run 0 tasks at once").hint("give --jobs 1 or more")),
+        Some(n) => {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build_global();
+            pool.map_err(|cause| Error::world(format!("cannot start {n} threads: {cause}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The first Ctrl-C lets what is running end at its next check; the second ends the program at once.
+fn finish_what_is_running_on_ctrl_c() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if CANCELLED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|cause| Error::world(format!("cannot listen for Ctrl-C: {cause}")))
+}
+
+pub(super) fn say_failures(built: &Built, talk: &Talk) {
+    for (id, error) in &built.failed {
+        let error = Error { message: format!("clip `{id}`: {}", error.message), ..error.clone() };
+        talk.error(&error);
+    }
+    for (step, error) in &built.failed_steps {
+        let error = Error { message: format!("step `{step}`: {}", error.message), ..error.clone() };
+        talk.error(&error);
+    }
+}
+
+/// The one line that a build ends with.
+fn fact(project: &Project, built: &Built, is_partial: bool) -> String {
+    let dataset = &project.manifest.dataset;
+    let n_ran = built.outcome.ran.len();
+    let counts = format!("{n_ran} ran, {} recalled", built.outcome.n_recalled);
+    let Some(lock) = &built.lock else {
+        let skipped = match built.failed.len() + built.failed_steps.len() {
+            0 => String::new(),
+            n => format!(", {n} failed, {} skipped", built.outcome.n_skipped),
+        };
+        let why =
+            if is_partial { "only part was asked for" } else { "give --allow-failed to go on without them" };
+        return format!("{} {}: {counts}{skipped}; no tables written: {why}", dataset.name, dataset.version);
+    };
+    let n_segments = lock.tables.get("segments.parquet").map_or(0, |line| line.rows);
+    let failed =
+        if built.failed.is_empty() { String::new() } else { format!(", {} failed", built.failed.len()) };
+    let place = format!("outputs/{}", dataset.version);
+    let end = if built.wrote { place } else { format!("{place} is up to date") };
+    let n_clips = project.manifest.clips.len();
+    format!(
+        "{} {}: {n_clips} clips, {n_segments} segments; {counts}{failed}; {end}",
+        dataset.name, dataset.version
+    )
+}

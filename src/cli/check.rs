@@ -1,0 +1,66 @@
+//! `taqsim check`: everything that is wrong, found without building anything.
+
+use std::process::ExitCode;
+
+use super::findings::{self, Form};
+use super::{Global, Talk, project};
+use crate::error::Result;
+use crate::manifest::{Finding, Manifest, Outcome};
+use crate::run::{Roots, probe};
+
+/// Check the manifest, and that its sources are there and long enough
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// How to report
+    #[arg(long, value_enum, default_value_t)]
+    format: Form,
+    /// Look at the manifest only, not at the sources
+    #[arg(long)]
+    no_sources: bool,
+}
+
+pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode> {
+    let folder = project::folder(global)?;
+    let mut outcome = project::read(&folder)?;
+    let manifest_is_right = !outcome.findings.has_errors();
+    if let (Some(manifest), false) = (outcome.manifest.clone(), args.no_sources) {
+        let roots = Roots::new(&folder, &global.roots)?;
+        look_at_sources(&manifest, &roots, &mut outcome);
+    }
+    talk.data(&findings::as_data(&outcome, args.format))?;
+    if args.format == Form::Human {
+        findings::say(&outcome, talk);
+    }
+    match &outcome.manifest {
+        Some(manifest) if !outcome.findings.has_errors() => {
+            let dataset = &manifest.dataset;
+            let n_clips = manifest.clips.len();
+            talk.say(format!("{} {}: {n_clips} clips, nothing wrong", dataset.name, dataset.version));
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => {
+            talk.error(&findings::summary(&outcome.findings));
+            // A source that is missing is the world's fault, not the manifest's.
+            Ok(ExitCode::from(if manifest_is_right { 1 } else { 2 }))
+        }
+    }
+}
+
+fn look_at_sources(manifest: &Manifest, roots: &Roots, outcome: &mut Outcome) {
+    for clip in &manifest.clips {
+        let Some(place) = outcome.places.clip(&clip.id) else { continue };
+        match probe(roots, &clip.source) {
+            Err(error) => outcome.findings.push(Finding::source_missing(place, &clip.source, &error.message)),
+            Ok(probe) => {
+                let Some(duration) = probe.duration_s else { continue };
+                // A range ends at the nearest frame, so half a frame more than there is still fits.
+                let longest = duration + 0.5 / f64::from(probe.sample_rate);
+                let past = clip.ranges.iter().enumerate().filter(|(_, range)| range.end > longest);
+                for (nth, range) in past {
+                    outcome.findings.push(Finding::range_past_end(place, nth, range.end, duration));
+                }
+            }
+        }
+    }
+    outcome.findings.sort();
+}

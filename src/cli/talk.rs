@@ -1,0 +1,142 @@
+//! Talking: data to stdout, talk to stderr, and nothing unescaped to either.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use clap::ValueEnum;
+
+use crate::error::{Error, Result};
+
+/// Whether to colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set or TERM is dumb; anywhere if CLICOLOR_FORCE is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Where words go.
+#[derive(Debug, Clone, Copy)]
+pub struct Talk {
+    color: bool,
+    quiet: bool,
+}
+
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const CYAN: &str = "\x1b[1;36m";
+
+impl Talk {
+    /// Talk as the user asked for it.
+    pub fn new(color: Color, quiet: bool) -> Self {
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_set("CLICOLOR_FORCE") || (io::stderr().is_terminal() && wants_color()),
+        };
+        Self { color, quiet }
+    }
+
+    /// Whether stderr is coloured.
+    pub fn is_coloured(&self) -> bool {
+        self.color
+    }
+
+    /// Whether progress bars make sense: people look at stderr, and want to.
+    pub fn shows_bars(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal() && !is_set("CI") && !is_dumb()
+    }
+
+    /// Whether the user asked for silence.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Writes data to stdout. A reader that went away is no error: it has seen enough.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub fn data(&self, text: &str) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(cause) if cause.kind() != ErrorKind::BrokenPipe => Err(Error::cannot_write("stdout", cause)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says something to the user.
+    pub fn say(&self, text: impl Display) {
+        if !self.quiet {
+            to_stderr(&format!("{}\n", clean(&text.to_string())));
+        }
+    }
+
+    /// Says what failed, and what to do about it.
+    pub fn error(&self, error: &Error) {
+        to_stderr(&format!("{} {}\n", self.paint(RED, "error:"), clean(&error.message)));
+        for hint in &error.hints {
+            to_stderr(&format!("  {} {}\n", self.paint(CYAN, "hint:"), clean(hint)));
+        }
+    }
+
+    /// Says what may go wrong.
+    pub fn warning(&self, text: impl Display) {
+        to_stderr(&format!("{} {}\n", self.paint(YELLOW, "warning:"), clean(&text.to_string())));
+    }
+
+    /// Passes on text that was made for stderr, escaped and coloured already.
+    pub fn rendered(&self, text: &str) {
+        to_stderr(text);
+    }
+
+    fn paint(&self, color: &str, word: &str) -> String {
+        if self.color { format!("{color}{word}\x1b[0m") } else { word.to_owned() }
+    }
+}
+
+/// `text` without anything that could move the cursor, change colours or turn the writing direction.
+pub(super) fn clean(text: &str) -> String {
+    let is_hostile = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().flat_map(|c| if is_hostile(c) { c.escape_unicode().collect() } else { vec![c] }).collect()
+}
+
+fn to_stderr(text: &str) {
+    // When nobody listens on stderr there is nobody to tell.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn wants_color() -> bool {
+    !is_set("NO_COLOR") && !is_dumb()
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_paint_the_terminal_or_turn_it_round() {
+        let cases = [
+            ("plain İ ş ع\nline", "plain İ ş ع\nline"),
+            ("\x1b[2Jgone", "\\u{1b}[2Jgone"),
+            ("a\u{202e}b\rc", "a\\u{202e}b\\u{d}c"),
+        ];
+        for (hostile, expected) in cases {
+            assert_eq!(clean(hostile), expected);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! From manifest to draft and lock: plan, run, join, write.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+
+use super::contents::{Contents, lines_of};
+use super::{Lock, Project};
+use crate::error::{Error, Result};
+use crate::plan::{Plan, Sources, Task};
+use crate::run::{self, Event, Local, Outcome, Setting};
+use crate::store::{DiskStore, Store};
+
+/// How to build.
+pub struct Options<'a> {
+    /// Whether the lock may not change.
+    pub locked: bool,
+    /// Whether a draft may be written without the clips that failed.
+    pub allow_failed: bool,
+    /// Becomes true when the user wants to stop.
+    pub cancelled: &'a AtomicBool,
+    /// Hears what happens, from any thread.
+    pub listener: &'a (dyn Fn(&Event) + Sync),
+}
+
+/// What a build came to.
+#[derive(Debug)]
+pub struct Built {
+    /// What ran, what was recalled, what failed.
+    pub outcome: Outcome,
+    /// Why clips failed, in words, by id.
+    pub failed: BTreeMap<String, Error>,
+    /// Why dataset-wide steps failed, by name.
+    pub failed_steps: BTreeMap<String, Error>,
+    /// The lock as it is now; none where no draft was written.
+    pub lock: Option<Lock>,
+    /// Whether a draft or a lock was written.
+    pub wrote: bool,
+}
+
+/// What has to happen, and what is known before it does.
+pub struct Planned<'p> {
+    /// All tasks, each with its status.
+    pub plan: Plan<'p>,
+    /// What the sources hold.
+    pub sources: Sources,
+    /// The lock as it is.
+    pub lock: Option<Lock>,
+    /// Whether the draft on disk is what a build would write.
+    pub draft_is_current: bool,
+}
+
+impl<'p> Planned<'p> {
+    /// Looks at the sources and plans: what both `plan` and `build` start with.
+    ///
+    /// # Errors
+    /// When the lock is damaged.
+    pub fn of(project: &'p Project, store: &dyn Store) -> Result<Self> {
+        let lock = project.lock()?;
+        let locked = project.locked_sources(lock.as_ref());
+        let sources = run::observe(&project.manifest, &project.roots, &locked, store);
+        let mut plan = Plan::of(&project.manifest, &sources, store)?;
+        let nobody = BTreeMap::new();
+        let contents = Contents { project, sources: &sources, results: &plan.known, failed: &nobody };
+        let draft_is_current = plan.is_all_fresh() && contents.recall(store).is_some();
+        if !draft_is_current {
+            plan.need_values(store, |name| run::OUTPUTS_OF_TABLES.contains(&name));
+        }
+        Ok(Self { plan, sources, lock, draft_is_current })
+    }
+
+    fn carry_out(
+        &self,
+        project: &Project,
+        store: &DiskStore,
+        options: &Options,
+        for_tables: bool,
+        is_selected: impl Fn(Task) -> bool,
+    ) -> Result<Built> {
+        let setting = Setting {
+            sources: &self.sources,
+            roots: &project.roots,
+            store,
+            executor: &Local,
+            cancelled: options.cancelled,
+            allow_failed: options.allow_failed,
+            for_tables,
+            listener: options.listener,
+        };
+        let outcome = run::run(&self.plan, &setting, is_selected);
+        store.sync()?;
+        let mut built = Built {
+            outcome: outcome?,
+            failed: BTreeMap::new(),
+            failed_steps: BTreeMap::new(),
+            lock: None,
+            wrote: false,
+        };
+        self.sort_failures(&mut built);
+        Ok(built)
+    }
+
+    fn sort_failures(&self, built: &mut Built) {
+        for (task, error) in &built.outcome.failures {
+            let (failures, name) = match task.clip {
+                Some(clip) => (&mut built.failed, &project_clip(&self.plan, clip)),
+                None => (&mut built.failed_steps, &self.plan.tasks.step(*task).name),
+            };
+            failures.entry(name.clone()).or_insert_with(|| error.clone());
+        }
+    }
+}
+
+fn project_clip(plan: &Plan, clip: usize) -> String {
+    plan.tasks.manifest.clips[clip].id.clone()
+}
+
+/// Builds everything, and brings draft and lock up to date.
+///
+/// # Errors
+/// When the user interrupted it, the version is frozen with other content, the lock may not change but would,
+/// or the disk fails. Clips and steps that fail are no error here: see [`Built`].
+pub fn build(project: &Project, store: &DiskStore, options: &Options) -> Result<Built> {
+    let planned = Planned::of(project, store)?;
+    let mut built = planned.carry_out(project, store, options, !planned.draft_is_current, |_| true)?;
+    let may_write = built.failed.is_empty() || options.allow_failed;
+    if !built.failed_steps.is_empty() || !may_write {
+        return Ok(built);
+    }
+    let failed = built.failed.iter().map(|(id, error)| (id.clone(), error.message.clone())).collect();
+    let contents =
+        Contents { project, sources: &planned.sources, results: &built.outcome.results, failed: &failed };
+    let (lock, wrote) = publish(&contents, planned.lock.as_ref(), store, options.locked)?;
+    store.sync()?;
+    built.lock = Some(lock);
+    built.wrote = wrote;
+    Ok(built)
+}
+
+/// Carries out the selected tasks only: draft and lock stay as they are.
+///
+/// # Errors
+/// When the user interrupted it, or the disk fails.
+pub fn warm(
+    project: &Project,
+    store: &DiskStore,
+    options: &Options,
+    is_selected: impl Fn(&Plan, Task) -> bool,
+) -> Result<Built> {
+    let planned = Planned::of(project, store)?;
+    planned.carry_out(project, store, options, false, |task| is_selected(&planned.plan, task))
+}
+
+/// Brings draft and lock up to date; whether anything had to be written.
+fn publish(
+    contents: &Contents,
+    before: Option<&Lock>,
+    store: &dyn Store,
+    locked: bool,
+) -> Result<(Lock, bool)> {
+    let recalled = contents.recall(store);
+    let wrote_draft = recalled.is_none();
+    let lock = match recalled {
+        Some(lines) => {
+            let lock = contents.lock(lines, before);
+            check(&lock, before, locked)?;
+            lock
+        }
+        None => {
+            let tables = contents.tables(store)?;
+            let lock = contents.lock(lines_of(&tables), before);
+            // Before anything is written: what is frozen or locked stays as it is.
+            check(&lock, before, locked)?;
+            contents.write(&tables, store)?;
+            lock
+        }
+    };
+    let wrote_lock = before != Some(&lock);
+    if wrote_lock {
+        lock.write(&contents.project.lock_path())?;
+    }
+    Ok((lock, wrote_draft || wrote_lock))
+}
+
+fn check(lock: &Lock, before: Option<&Lock>, locked: bool) -> Result<()> {
+    lock.is_frozen()?;
+    if !locked || before == Some(lock) {
+        return Ok(());
+    }
+    let differences = before.map_or_else(|| vec!["there is no lock".to_owned()], |it| it.differences(lock));
+    let shown = differences.iter().take(5).map(String::as_str).collect::<Vec<_>>().join("; ");
+    let more = differences.len().saturating_sub(5);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Err(Error::differs(format!("cannot change `taqsim.lock`, because `--locked` was given: {shown}{more}"))
+        .hint("build without --locked, and commit the lock"))
+}
+
+/// Freezes the draft under its version: from now on, other content under that version is an error.
+///
+/// # Errors
+/// When the draft is not what a build would write, clips are missing from it, or its version is frozen with
+/// other content.
+pub fn freeze(project: &Project, store: &DiskStore) -> Result<Lock> {
+    let planned = Planned::of(project, store)?;
+    let version = &project.manifest.dataset.version;
+    let stale = || Error::differs(format!("cannot release `{version}`: its draft is not up to date"));
+    let Some(mut lock) = planned.lock.filter(|lock| planned.draft_is_current && lock.version == *version)
+    else {
+        return Err(stale().hint("build first"));
+    };
+    lock.freeze()?;
+    lock.write(&project.lock_path())?;
+    Ok(lock)
+}
