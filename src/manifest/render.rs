@@ -101,7 +101,11 @@ fn group<'f>(finding: &'f Finding, text: &ManifestText) -> Group<'f> {
     };
     let start = text.position(finding.span.start);
     let mut group = Group::with_title(level.primary_title(escaped(&finding.message)).id(finding.code));
-    for (snippet, whole_line) in snippets(finding, text) {
+    if finding.span == (0..0) {
+        // What is missing from the manifest as a whole stands nowhere: a caret would blame the first line.
+        group = group.element(Origin::path(escaped(&text.path)));
+    }
+    for (snippet, whole_line) in snippets(finding, text).into_iter().filter(|_| finding.span != (0..0)) {
         group = if whole_line {
             group.element(snippet.path(escaped(&text.path)))
         } else {

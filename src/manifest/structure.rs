@@ -264,7 +264,7 @@ fn expected(alternatives: &[&Value]) -> String {
 
 /// How a value of the wrong type becomes one of the right type.
 fn conversion(value: &DeValue<'_>, alternatives: &[&Value]) -> Option<String> {
-    let wants = |name: &str| alternatives.iter().any(|leaf| leaf["type"] == name);
+    let wants = |name: &str| alternatives.iter().any(|leaf| leaf["type"] == name && words(leaf).is_empty());
     match value {
         DeValue::Float(_) if wants("integer") => Some("write it without a fraction".to_owned()),
         DeValue::String(text) if text.parse::<f64>().is_ok() && (wants("number") || wants("integer")) => {

@@ -45,6 +45,8 @@ pub(super) fn lines_with_findings(findings: &Findings, text: &ManifestText) -> V
 struct Mistake {
     message: String,
     span: Range<usize>,
+    /// A bracket before it is not closed.
+    unclosed: bool,
 }
 
 impl Mistake {
@@ -53,7 +55,7 @@ impl Mistake {
         let end = text.trim_end().len();
         let span = error.span().unwrap_or(0..0);
         let span = if span.start >= end { end.saturating_sub(1)..end } else { span };
-        Self { message: error.message().to_owned(), span }
+        Self { message: error.message().to_owned(), span, unclosed: false }
     }
 
     fn is_duplicate(&self) -> bool {
@@ -62,10 +64,6 @@ impl Mistake {
 
     fn is_unquoted(&self) -> bool {
         self.message.starts_with("string values must be quoted")
-    }
-
-    fn is_inside_brackets(&self) -> bool {
-        self.message.contains("array") || self.message.contains("inline table")
     }
 
     /// The parser dropped or guessed this one value only.
@@ -78,28 +76,31 @@ impl Mistake {
             ("given twice", Some("a key and a header may stand only once; `[[clip]]` may be repeated"))
         } else if self.is_unquoted() {
             ("not a value", Some("write text in quotes: `\"...\"`"))
+        } else if self.message.starts_with("invalid unquoted key") {
+            ("here", Some("write keys with other characters than a-z, A-Z, 0-9, `-` and `_` in quotes"))
         } else {
             ("here", None)
         };
         let message = if self.is_unquoted() { "expected a value".to_owned() } else { self.message };
         Finding::error("T0102", self.span, format!("not valid TOML: {message}"))
             .label(label)
-            .maybe_hint(hint.map(str::to_owned))
+            .maybe_hint(if self.unclosed { None } else { hint.map(str::to_owned) })
+            .maybe_hint(self.unclosed.then(|| "a bracket or brace here or before is not closed".to_owned()))
     }
 }
 
-/// The first mistake of each line; after an unclosed bracket everything else is a consequence.
+/// The first mistake of each line; of a text with an unclosed bracket the first only, for what comes after
+/// is a consequence.
 fn independent(mistakes: Vec<Mistake>, text: &ManifestText) -> Vec<Mistake> {
     let unclosed = mistakes.iter().any(|mistake| mistake.message.starts_with("unclosed"));
     let mut independent: Vec<Mistake> = Vec::new();
     let mut end_of_line = None;
     for mistake in mistakes {
-        let stop = unclosed && mistake.is_inside_brackets();
         if end_of_line.is_none_or(|end| mistake.span.start > end) {
             end_of_line = Some(text.line_of(mistake.span.start).end);
-            independent.push(mistake);
+            independent.push(Mistake { unclosed, ..mistake });
         }
-        if stop {
+        if unclosed {
             break;
         }
     }
