@@ -294,9 +294,9 @@ fn the_schema_knows_exactly_the_parameters_that_are_read() {
         properties.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect()
     };
     let families = [
-        ("segment", Segment::every_kind().iter().map(|kind| serde_json::to_value(kind)).collect::<Vec<_>>()),
-        ("embed", Embed::every_kind().iter().map(|kind| serde_json::to_value(kind)).collect()),
-        ("reduce", Reduce::every_kind().iter().map(|kind| serde_json::to_value(kind)).collect()),
+        ("segment", Segment::every_kind().iter().map(serde_json::to_value).collect::<Vec<_>>()),
+        ("embed", Embed::every_kind().iter().map(serde_json::to_value).collect()),
+        ("reduce", Reduce::every_kind().iter().map(serde_json::to_value).collect()),
     ];
     for (family, kinds) in families {
         let properties = &schema["properties"][family]["additionalProperties"]["properties"];

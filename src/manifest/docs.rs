@@ -103,19 +103,18 @@ fn types(schema: &Value) -> String {
     if !words.is_empty() {
         return words.join(" or ");
     }
-    let mut types = schema["type"].as_str().unwrap_or("any").to_owned();
+    let named = schema["type"].as_str().unwrap_or("any");
     let bounds = [
         ("minimum", "at least"),
         ("exclusiveMinimum", "more than"),
         ("maximum", "at most"),
         ("exclusiveMaximum", "less than"),
     ];
-    for (bound, words) in bounds {
-        if let Some(bound) = schema.get(bound) {
-            write!(types, ", {words} {bound}").expect("a string grows");
-        }
-    }
-    types
+    let bounds: Vec<String> = bounds
+        .iter()
+        .filter_map(|(bound, words)| schema.get(bound).map(|bound| format!("{words} {bound}")))
+        .collect();
+    if bounds.is_empty() { named.to_owned() } else { format!("{named} ({})", bounds.join(", ")) }
 }
 
 #[test]

@@ -107,15 +107,36 @@ impl Finding {
 pub struct Findings {
     list: Vec<Finding>,
     omitted: usize,
+    errors: bool,
 }
 
 /// A manifest made by a stranger may have a million mistakes; nobody reads more than these.
 const MOST: usize = 1000;
 
+/// As many are gathered, to pick those from: memory is bounded, too.
+const GATHERED: usize = 10 * MOST;
+
 impl Findings {
     /// Adds one.
     pub fn push(&mut self, finding: Finding) {
-        self.list.push(finding);
+        self.errors |= finding.severity == Severity::Error;
+        if self.list.len() < GATHERED {
+            self.list.push(finding);
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// Adds all of another list but those that `unwanted` picks.
+    pub(super) fn append(&mut self, other: Self, unwanted: impl Fn(&Finding) -> bool) {
+        self.omitted += other.omitted;
+        self.errors |= other.errors;
+        other.list.into_iter().filter(|finding| !unwanted(finding)).for_each(|finding| self.push(finding));
+    }
+
+    /// Whether it is worth the time to look for what was meant: not any more when there are too many to read.
+    pub(super) fn want_hints(&self) -> bool {
+        self.list.len() < MOST
     }
 
     /// All of them.
@@ -140,7 +161,7 @@ impl Findings {
 
     /// Whether the manifest can be used: there are warnings at most.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|finding| finding.severity == Severity::Error)
+        self.errors
     }
 
     /// Puts them in the order of the text, and keeps the first thousand with errors before warnings.
@@ -152,11 +173,6 @@ impl Findings {
         }
         self.list.sort_by(|a, b| (a.span.start, a.span.end, a.code).cmp(&(b.span.start, b.span.end, b.code)));
         self.list.dedup();
-    }
-
-    /// Drops the findings that `unwanted` picks.
-    pub(super) fn drop_where(&mut self, unwanted: impl Fn(&Finding) -> bool) {
-        self.list.retain(|finding| !unwanted(finding));
     }
 }
 

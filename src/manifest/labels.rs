@@ -54,7 +54,8 @@ pub(super) fn read(
         let name = nfc(key.get_ref());
         let Some(vocabulary) = vocabularies.vocabularies.get(&name) else {
             if !vocabularies.broken.contains(&name) {
-                findings.push(unknown_label(&name, key.span(), vocabularies));
+                let finding = unknown_label(&name, key.span(), vocabularies, findings.want_hints());
+                findings.push(finding);
             }
             continue;
         };
@@ -76,15 +77,16 @@ pub(super) fn check_characters(text: &str, what: &str, span: Range<usize>, findi
     }
 }
 
-fn unknown_label(name: &str, span: Range<usize>, vocabularies: &Vocabularies) -> Finding {
+fn unknown_label(name: &str, span: Range<usize>, vocabularies: &Vocabularies, hints: bool) -> Finding {
     let finding =
         Finding::error("T0305", span, format!("unknown label {}", quoted(name))).label("not in `[labels]`");
-    match did_you_mean(name, vocabularies.vocabularies.keys().map(String::as_str)) {
+    let declared = vocabularies.vocabularies.keys().map(String::as_str);
+    match did_you_mean(name, declared.filter(|_| hints)) {
         Some(hint) => finding.hint(hint),
-        None => finding.hint(format!(
-            "declare it in `[labels]`, for example as {}",
-            quoted(&format!("{name} = \"text\""))
-        )),
+        None => {
+            let declaration = quoted(&format!("{name} = \"text\""));
+            finding.hint(format!("declare it in `[labels]`, for example as {declaration}"))
+        }
     }
 }
 
@@ -104,7 +106,7 @@ impl Reader<'_> {
             }
             (Vocabulary::Values(_), DeValue::String(text)) => match self.word(&nfc(text)) {
                 Some(word) => return Some(Label::Text(word.clone())),
-                None => self.unknown_word(text, node.span()),
+                None => self.unknown_word(text, node.span(), findings.want_hints()),
             },
             (Vocabulary::Date, DeValue::String(text)) if dates::is_date(text) => {
                 return Some(Label::Text(text.to_string()));
@@ -127,12 +129,12 @@ impl Reader<'_> {
         self.readings.and_then(|readings| readings.get(text))
     }
 
-    fn unknown_word(&self, text: &str, span: Range<usize>) -> Finding {
+    fn unknown_word(&self, text: &str, span: Range<usize>, hints: bool) -> Finding {
         let message = format!("unknown {} {}", escaped_name(self.name), quoted(text));
         let finding = Finding::error("T0306", span, message).label("not in the vocabulary");
         let spellings = self.readings.into_iter().flat_map(|readings| readings.keys().map(String::as_str));
         let Vocabulary::Values(words) = self.vocabulary else { return finding };
-        match did_you_mean(&nfc(text), spellings) {
+        match did_you_mean(&nfc(text), spellings.filter(|_| hints)) {
             Some(hint) => finding.hint(hint),
             None => finding.hint(format!("known: {}", listed(words.keys().map(String::as_str)))),
         }

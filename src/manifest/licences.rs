@@ -21,10 +21,14 @@ pub(super) fn check(licence: &str, span: Range<usize>, findings: &mut Findings) 
     };
     match parsed {
         Ok(expression) if says_nothing(&expression) => {
-            findings.push(unreadable(licence, span, &Reason::UnknownLicense));
+            let finding = unreadable(licence, span, &Reason::UnknownLicense, findings.want_hints());
+            findings.push(finding);
         }
         Ok(expression) => warn_of_deprecated(&expression, span, findings),
-        Err(reason) => findings.push(unreadable(licence, span, &reason)),
+        Err(reason) => {
+            let finding = unreadable(licence, span, &reason, findings.want_hints());
+            findings.push(finding);
+        }
     }
 }
 
@@ -34,7 +38,7 @@ fn says_nothing(expression: &Expression) -> bool {
     names.map(|id| id.name).any(|name| matches!(name, "NOASSERTION" | "NONE"))
 }
 
-fn unreadable(licence: &str, span: Range<usize>, reason: &Reason) -> Finding {
+fn unreadable(licence: &str, span: Range<usize>, reason: &Reason, hints: bool) -> Finding {
     let message = match reason {
         Reason::Empty => "the licence is empty".to_owned(),
         _ => format!("{} is not an SPDX licence expression", quoted(licence)),
@@ -44,7 +48,8 @@ fn unreadable(licence: &str, span: Range<usize>, reason: &Reason) -> Finding {
         Reason::UnopenedParens => "a parenthesis was not opened",
         _ => "not a licence that SPDX lists",
     });
-    let finding = finding.maybe_hint(meant(licence).map(|name| format!("did you mean `{name}`?")));
+    let meant = if hints { meant(licence) } else { None };
+    let finding = finding.maybe_hint(meant.map(|name| format!("did you mean `{name}`?")));
     finding
         .hint("for terms of your own write `LicenseRef-` and a name, such as `LicenseRef-permission-letter`")
 }

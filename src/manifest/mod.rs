@@ -103,7 +103,7 @@ pub enum Vocabulary {
 }
 
 /// A step that works on what another found.
-#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Of<K> {
     /// The name of the step it works on.
     pub of: String,

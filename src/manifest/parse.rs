@@ -47,11 +47,10 @@ pub fn parse(bytes: &[u8], path: &str) -> Outcome {
 
 /// Adds findings to those about the syntax, but for lines of which the syntax is already in question.
 fn add_independent(findings: &mut Findings, mut meaning: Findings, text: &ManifestText) {
+    findings.sort();
+    meaning.sort();
     let lines = syntax::lines_with_findings(findings, text);
-    meaning.drop_where(|finding| lines.iter().any(|line| line.contains(&finding.span.start)));
-    for finding in meaning.iter() {
-        findings.push(finding.clone());
-    }
+    findings.append(meaning, |finding| lines.iter().any(|line| line.contains(&finding.span.start)));
 }
 
 fn read(mut tree: DeTable<'_>, findings: &mut Findings, places: &mut Places) -> Option<Manifest> {

@@ -155,11 +155,11 @@ const AROUND: usize = 400;
 
 impl Excerpt {
     fn new(text: &ManifestText, span: &Range<usize>) -> Self {
-        let start = text.text.floor_char_boundary(span.start);
+        let start = text.boundary(span.start);
         let mut window = text.line_of(start);
         if window.len() > 4 * AROUND {
-            let from = text.text.floor_char_boundary(start.saturating_sub(AROUND));
-            let to = text.text.floor_char_boundary(start.saturating_add(2 * AROUND));
+            let from = text.boundary(start.saturating_sub(AROUND));
+            let to = text.boundary(start.saturating_add(2 * AROUND));
             window = window.start.max(from)..window.end.min(to);
         }
         let shown = safe(&text.text[window.clone()]);
@@ -169,7 +169,7 @@ impl Excerpt {
     /// The part of a span that is on the line, as bytes of what is shown.
     fn place(&self, text: &ManifestText, span: &Range<usize>) -> Range<usize> {
         let at = |byte: usize| {
-            let byte = text.text.floor_char_boundary(byte.clamp(self.window.start, self.window.end));
+            let byte = text.boundary(byte.clamp(self.window.start, self.window.end));
             safe(&text.text[self.window.start..byte]).len()
         };
         at(span.start)..at(span.end)

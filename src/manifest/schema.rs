@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::{Manifest, Range, Vocabulary};
+use super::{Label, Manifest, Of, Range, Vocabulary};
 
 /// The families of steps, each with the family that its steps are of.
 pub(super) const FAMILIES: [(&str, Option<&str>); 3] =
@@ -24,7 +24,7 @@ pub fn schema() -> Value {
     remove_nulls(&mut schema);
     for (family, of) in FAMILIES {
         let step = &mut schema["properties"][family]["additionalProperties"];
-        *step = step_schema(step.take(), of);
+        *step = step_schema(step, of);
         schema["properties"][family]["propertyNames"] = json!({ "pattern": "^[a-z0-9_-]+$" });
     }
     if let Some(normalize) = schema["properties"]["normalize"].as_object_mut() {
@@ -35,13 +35,9 @@ pub fn schema() -> Value {
 
 /// A step is a table with one key, its kind. As properties rather than alternatives, so that an editor
 /// completes the kind, and a wrong parameter is not reported as "no alternative fits".
-fn step_schema(step: Value, of: Option<&str>) -> Value {
-    let kinds = match step.get("properties") {
-        Some(properties) => &properties["kind"],
-        None => &step,
-    };
+fn step_schema(step: &Value, of: Option<&str>) -> Value {
     let mut properties = Map::new();
-    for alternative in kinds["oneOf"].as_array().into_iter().flatten() {
+    for alternative in step["oneOf"].as_array().into_iter().flatten() {
         properties.extend(alternative["properties"].as_object().cloned().unwrap_or_default());
     }
     for kind in properties.values_mut() {
@@ -50,7 +46,7 @@ fn step_schema(step: Value, of: Option<&str>) -> Value {
         }
     }
     json!({
-        "description": kinds["description"], "type": "object", "properties": properties,
+        "description": step["description"], "type": "object", "properties": properties,
         "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
     })
 }
@@ -81,6 +77,17 @@ fn remove_nulls(schema: &mut Value) {
     }
 }
 
+impl<K: JsonSchema> JsonSchema for Of<K> {
+    fn schema_name() -> Cow<'static, str> {
+        K::schema_name()
+    }
+
+    /// `of` stands among the parameters of the kind: [`schema`] adds it there.
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        K::json_schema(generator)
+    }
+}
+
 impl JsonSchema for Range {
     fn schema_name() -> Cow<'static, str> {
         "Range".into()
@@ -100,7 +107,7 @@ impl JsonSchema for Range {
     }
 }
 
-impl JsonSchema for super::Label {
+impl JsonSchema for Label {
     fn schema_name() -> Cow<'static, str> {
         "Label".into()
     }

@@ -97,10 +97,11 @@ fn check_target(target: &str, span: Range<usize>, family: &str, names: &StepName
     if known.is_some_and(|known| known.contains(target)) {
         return;
     }
+    let hints = findings.want_hints();
     let message = format!("there is no {family} step {}", quoted(target));
     let finding = Finding::error("T0404", span, message).label(format!("no such {family} step"));
     let elsewhere = names.iter().find(|(_, names)| names.contains(target));
-    let known = || known.into_iter().flatten().map(String::as_str);
+    let known = || known.into_iter().flatten().map(String::as_str).filter(|_| hints);
     let hint = match (elsewhere, did_you_mean(target, known()), known().next()) {
         (Some((other, _)), _, _) => {
             format!("{} is of [{other}]; this must name a step of [{family}]", quoted(target))

@@ -30,9 +30,15 @@ impl ManifestText {
         Self { path: path.to_owned(), text, line_starts }
     }
 
+    /// The byte at which the character begins that a byte belongs to.
+    pub(super) fn boundary(&self, byte: usize) -> usize {
+        let byte = byte.min(self.text.len());
+        (0..=byte).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0)
+    }
+
     /// The line and column of a byte; one inside a character counts as that character.
     pub(super) fn position(&self, byte: usize) -> Position {
-        let byte = self.text.floor_char_boundary(byte);
+        let byte = self.boundary(byte);
         let line = self.line_starts.partition_point(|start| *start <= byte);
         let start = self.line_starts[line - 1];
         Position { line, column: self.text[start..byte].chars().count() + 1 }
