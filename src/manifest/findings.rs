@@ -113,6 +113,9 @@ pub struct Findings {
 /// A manifest made by a stranger may have a million mistakes; nobody reads more than these.
 const MOST: usize = 1000;
 
+/// To find out what was meant takes time for every word of the vocabulary: only the first so many are asked.
+const HINTED: usize = 200;
+
 /// As many are gathered, to pick those from: memory is bounded, too.
 const GATHERED: usize = 10 * MOST;
 
@@ -136,7 +139,7 @@ impl Findings {
 
     /// Whether it is worth the time to look for what was meant: not any more when there are too many to read.
     pub(super) fn want_hints(&self) -> bool {
-        self.list.len() < MOST
+        self.list.len() < HINTED
     }
 
     /// All of them.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::findings::{Finding, Findings};
-use super::names::{did_you_mean, is_unsafe, listed, nfc, quoted};
+use super::names::{did_you_mean, escaped, is_unsafe, listed, nfc, quoted};
 use super::tree::{Node, number, type_name};
 use super::vocabulary::Vocabularies;
 use super::{Label, Vocabulary, dates};
@@ -130,7 +130,7 @@ impl Reader<'_> {
     }
 
     fn unknown_word(&self, text: &str, span: Range<usize>, hints: bool) -> Finding {
-        let message = format!("unknown {} {}", escaped_name(self.name), quoted(text));
+        let message = format!("unknown {} {}", escaped(self.name), quoted(text));
         let finding = Finding::error("T0306", span, message).label("not in the vocabulary");
         let spellings = self.readings.into_iter().flat_map(|readings| readings.keys().map(String::as_str));
         let Vocabulary::Values(words) = self.vocabulary else { return finding };
@@ -159,11 +159,6 @@ impl Reader<'_> {
         let message = format!("the label {} must be {expected}, not {given}", quoted(self.name));
         Finding::error("T0307", span, message).label(format!("expected {expected}")).hint(hint)
     }
-}
-
-/// The label's name as the word that is unknown: `unknown maqam`.
-fn escaped_name(name: &str) -> String {
-    quoted(name).trim_matches('`').to_owned()
 }
 
 fn exact_number(value: &DeValue<'_>) -> Option<f64> {

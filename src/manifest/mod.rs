@@ -26,6 +26,8 @@ mod vocabulary;
 mod check;
 #[cfg(test)]
 mod docs;
+#[cfg(test)]
+mod hostile;
 
 pub use codes::{CODES, Code, explain};
 pub use findings::{Finding, Findings, Severity};

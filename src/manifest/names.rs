@@ -56,8 +56,11 @@ pub(super) fn closest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a
         return None;
     }
     let wanted = wanted.to_lowercase();
-    let limit = (wanted.chars().count() / 3).max(1);
-    let candidates = candidates.into_iter().filter(|candidate| candidate.len() <= LONGEST).take(MOST);
+    let length = wanted.chars().count();
+    let limit = (length / 3).max(1);
+    let near =
+        |candidate: &&str| candidate.len() <= LONGEST && candidate.chars().count().abs_diff(length) <= limit;
+    let candidates = candidates.into_iter().filter(near).take(MOST);
     candidates
         .map(|candidate| (strsim::osa_distance(&wanted, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= limit)
