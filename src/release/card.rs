@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::lock_text::must_escape;
 use super::table::Table;
+use super::text::must_escape;
 use crate::manifest::{Clip, Manifest};
 
 /// Above this many clips the card counts licences instead of naming each clip's.

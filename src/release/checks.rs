@@ -77,7 +77,7 @@ fn table_state(folder: &Path, file: &str, line: &TableLine, sum: Option<&Digest>
     if matches!(bytes, FileState::Absent | FileState::Damaged(_)) {
         return bytes;
     }
-    match read_table(&path, file.trim_end_matches(".parquet")) {
+    match read_table(&path, file.strip_suffix(".parquet").unwrap_or(file)) {
         Ok(table) if table_digest(&table) == line.digest => bytes,
         Ok(_) => FileState::ContentDiffers,
         Err(Error { kind: Kind::Differs, .. }) => FileState::ContentDiffers,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lock::{ClipLine, Lock};
+use super::text::printable;
 
 impl Lock {
     /// What changed from this lock to `other`, a sentence each: dataset, clips, steps, tables, frozen versions.
@@ -69,7 +70,7 @@ fn failures(words: &mut Vec<String>, from: &BTreeMap<String, String>, to: &BTree
     for clip in from.keys().chain(to.keys()).collect::<BTreeSet<_>>() {
         match (from.get(clip), to.get(clip)) {
             (Some(from), Some(to)) if from == to => {}
-            (_, Some(reason)) => words.push(format!("clip {} failed: {}", tick(clip), reason.escape_debug())),
+            (_, Some(reason)) => words.push(format!("clip {} failed: {}", tick(clip), printable(reason))),
             (_, None) => words.push(format!("clip {} no longer fails", tick(clip))),
         }
     }
@@ -88,7 +89,7 @@ fn releases(words: &mut Vec<String>, from: &Lock, to: &Lock) {
 }
 
 fn tick(name: &str) -> String {
-    format!("`{}`", name.escape_debug())
+    format!("`{}`", printable(name))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::files::{
 use super::lock::TableLine;
 use super::parquet::write_table;
 use super::table::{Identity, Table};
+use super::text::printable;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::store::Digest;
@@ -32,7 +33,7 @@ pub fn write_draft(
 ) -> Result<BTreeMap<String, TableLine>> {
     let version = &manifest.dataset.version;
     if !is_component(version) {
-        return Err(Error::usage(format!("version `{}` names no folder", version.escape_debug())));
+        return Err(Error::usage(format!("version `{}` names no folder", printable(version))));
     }
     let root = outputs.join(version);
     make_folder(outputs)?;
@@ -54,7 +55,7 @@ pub fn write_draft(
 fn write_table_file(root: &Path, table: &Table, identity: &Identity) -> Result<Digest> {
     let file = table.file();
     if !is_table_file(&file) {
-        return Err(Error::usage(format!("table `{}` names no file", table.name.escape_debug())));
+        return Err(Error::usage(format!("table `{}` names no file", printable(&table.name))));
     }
     if let Some((folder, _)) = file.split_once('/') {
         make_folder(&root.join(folder))?;

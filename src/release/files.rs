@@ -95,7 +95,7 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<String>> {
 
 /// Whether `name` is one component of a path, and nothing that a path could be led astray with.
 pub(super) fn is_component(name: &str) -> bool {
-    let stray = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
+    let stray = |c: char| c.is_control() || "/\\:*?\"<>|[]".contains(c);
     !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && !name.contains(stray)
 }
 

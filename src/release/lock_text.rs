@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::files::is_table_file;
 use super::lock::{ClipLine, Lock, Released, StepLine, TableLine};
+use super::text::{must_escape, printable};
 use crate::error::{Error, Result};
 use crate::store::Digest;
 
@@ -39,12 +40,6 @@ pub(super) fn parse(text: &str) -> Result<Lock> {
     let file: LockFile = toml::from_str(text).map_err(|cause| unreadable(text, &cause))?;
     let (stated, lock) = (file.checksum, lock_of(file)?);
     if stated == checksum(&lock) { Ok(lock) } else { Err(edited("its checksum does not match")) }
-}
-
-/// Whether a character is written by its number: it cannot be seen, or turns others around.
-pub(super) fn must_escape(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// All of a lock but its format: to learn which it has before the rest is read.
@@ -80,7 +75,7 @@ struct DatasetTable {
 
 fn lock_of(file: LockFile) -> Result<Lock> {
     if let Some(stray) = file.tables.keys().find(|table| !is_table_file(table)) {
-        return Err(edited(&format!("`{}` is no table", stray.escape_debug())));
+        return Err(edited(&format!("`{}` is no table", printable(stray))));
     }
     Ok(Lock {
         taqsim: file.taqsim,
@@ -165,8 +160,7 @@ fn is_conflict_marker(line: &str) -> bool {
 fn unreadable(text: &str, cause: &toml::de::Error) -> Error {
     let before = cause.span().and_then(|span| text.get(..span.start)).unwrap_or("");
     let line = before.matches('\n').count() + 1;
-    let message = cause.message().replace(must_escape, " ");
-    edited(&format!("line {line}: {message}"))
+    edited(&format!("line {line}: {}", printable(cause.message())))
 }
 
 fn edited(cause: &str) -> Error {

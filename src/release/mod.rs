@@ -16,6 +16,7 @@ mod project;
 mod segments;
 mod table;
 mod tables;
+mod text;
 mod verify;
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use super::table::{Identity, Table, append, none_of};
+use super::text::printable;
 use crate::error::{Error, Result};
 use crate::stages::Values;
 
@@ -28,6 +29,10 @@ use crate::stages::Values;
 const ROW_GROUP: usize = 65_536;
 /// Rows that are decoded at once.
 const BATCH: usize = 8_192;
+/// Bytes of lists that are decoded at once, where a single row does not have more.
+const BATCH_BYTES: usize = 1 << 26;
+/// The longest list that is read.
+const MAX_DIM: i32 = 1 << 20;
 /// The name of a list's elements, as pyarrow has it.
 const ITEM: &str = "item";
 /// A file may hold this many bytes of values, whatever its size ...
@@ -53,7 +58,7 @@ pub fn write_table(table: &Table, identity: &Identity, to: impl Write + Send) ->
 /// When the file cannot be read or is damaged, unpacks to far more than it should, or (an error of the kind
 /// "differs") has a column of a type that no table has.
 pub fn read_table(path: &Path, name: &str) -> Result<Table> {
-    let cannot = |cause: String| Error::cannot_read(path.display(), cause.escape_debug());
+    let cannot = |cause: String| Error::cannot_read(path.display(), printable(&cause));
     let file = File::open(path).map_err(|cause| cannot(cause.to_string()))?;
     let n_bytes = file.metadata().map_err(|cause| cannot(cause.to_string()))?.len();
     let max_bytes = n_bytes.saturating_mul(MAX_RATIO).max(SMALL);
@@ -62,7 +67,7 @@ pub fn read_table(path: &Path, name: &str) -> Result<Table> {
         Ok(Ok(columns)) => Table::new(name, columns),
         Ok(Err(Unread::Damaged(cause))) => Err(cannot(cause.to_string())),
         Ok(Err(Unread::Foreign(column))) => {
-            let column = column.escape_debug();
+            let column = printable(&column);
             Err(Error::differs(format!(
                 "column `{column}` of `{}` is of a type that no table has",
                 path.display()
@@ -167,7 +172,7 @@ fn read(file: File, max_bytes: u64) -> std::result::Result<Vec<(String, Values)>
         columns.push((field.name().clone(), values));
     }
     let mut n_bytes = 0;
-    for batch in builder.with_batch_size(BATCH).build()? {
+    for batch in builder.with_batch_size(batch_rows(&columns)).build()? {
         let batch = batch?;
         n_bytes += batch.get_array_memory_size() as u64;
         if n_bytes > max_bytes {
@@ -181,9 +186,18 @@ fn read(file: File, max_bytes: u64) -> std::result::Result<Vec<(String, Values)>
     Ok(columns)
 }
 
+/// As many rows as keep a batch of long lists small.
+fn batch_rows(columns: &[(String, Values)]) -> usize {
+    let dim = |values: &Values| if let Values::Lists { dim, .. } = values { *dim } else { 0 };
+    let dims: usize = columns.iter().map(|(_, values)| dim(values)).sum();
+    (BATCH_BYTES / (4 * dims + 1)).clamp(1, BATCH)
+}
+
 fn empty(data_type: &DataType) -> Option<Values> {
     Some(match data_type {
-        DataType::FixedSizeList(item, size) if *item.data_type() == DataType::Float32 && *size > 0 => {
+        DataType::FixedSizeList(item, size)
+            if *item.data_type() == DataType::Float32 && (1..=MAX_DIM).contains(size) =>
+        {
             Values::Lists { dim: usize::try_from(*size).ok()?, data: Vec::new() }
         }
         DataType::Float32 => Values::Singles(Vec::new()),

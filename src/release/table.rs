@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::text::printable;
 use crate::error::{Error, Result};
 use crate::stages::{Frame, Values};
 
@@ -43,8 +44,11 @@ impl Table {
             } else {
                 continue;
             };
-            let column = column.escape_debug();
-            return Err(Error::world(format!("cannot make table `{name}`: column `{column}` {wrong}")));
+            let column = printable(column);
+            return Err(Error::world(format!(
+                "cannot make table `{}`: column `{column}` {wrong}",
+                printable(&name)
+            )));
         }
         Ok(Self { name, frame: Frame { n_rows, columns } })
     }

@@ -159,7 +159,7 @@ impl Joiner<'_> {
         let mut rows = Rows::new(format!("embed/{name}"));
         for (clip, built) in built {
             let features = Frame::read(&self.value(&step, Some(*clip), "features")?)?;
-            let segments = self.segments_for(built, segmenter)?;
+            let segments = segments_for(built, segmenter)?;
             rows.append(&self.manifest.clips[*clip].id, segments, &features, 0)?;
             if features.n_rows != segments.len() {
                 return Err(rows.miscounted(segments.len(), features.n_rows));
@@ -180,7 +180,7 @@ impl Joiner<'_> {
             return Err(rows.miscounted(n_rows, answers.n_rows));
         }
         for (clip, built) in built {
-            let segments = self.segments_for(built, &of.of)?;
+            let segments = segments_for(built, &of.of)?;
             if let Some(first_row) = first_rows.get(clip) {
                 rows.append(&self.manifest.clips[*clip].id, segments, &answers, *first_row)?;
             }
@@ -203,11 +203,6 @@ impl Joiner<'_> {
         }
         Ok((first_rows, n_rows))
     }
-
-    fn segments_for<'b>(&self, built: &'b Built, segmenter: &str) -> Result<&'b [Segment]> {
-        let segments = built.segments.get(segmenter).map(Vec::as_slice);
-        segments.ok_or_else(|| Error::usage(format!("`{segmenter}` is no segment step")))
-    }
 }
 
 /// The growing rows of a table with a row per segment.
@@ -225,12 +220,11 @@ impl Rows {
 
     /// Appends the rows of `frame` from `first` on, one for each of `segments`.
     fn append(&mut self, clip: &str, segments: &[Segment], frame: &Frame, first: usize) -> Result<()> {
+        if self.ids.is_empty() {
+            self.columns = columns_like(frame);
+        }
         if segments.is_empty() {
             return Ok(());
-        }
-        if self.ids.is_empty() {
-            self.columns =
-                frame.columns.iter().map(|(name, values)| (name.clone(), none_of(values))).collect();
         }
         let n_columns = (self.columns.len(), frame.columns.len());
         let mut alike = n_columns.0 == n_columns.1;
@@ -263,6 +257,18 @@ impl Rows {
         columns.extend(self.columns);
         Table::new(self.table, columns)
     }
+}
+
+/// Columns as `frame` has them, without rows. Where nothing told how long its lists are, a list is left out.
+fn columns_like(frame: &Frame) -> Vec<(String, Values)> {
+    let is_known = |values: &Values| frame.n_rows > 0 || !matches!(values, Values::Lists { dim: 0, .. });
+    let columns = frame.columns.iter().filter(|(_, values)| is_known(values));
+    columns.map(|(name, values)| (name.clone(), none_of(values))).collect()
+}
+
+fn segments_for<'a>(built: &'a Built, segmenter: &str) -> Result<&'a [Segment]> {
+    let segments = built.segments.get(segmenter).map(Vec::as_slice);
+    segments.ok_or_else(|| Error::usage(format!("`{segmenter}` is no segment step")))
 }
 
 /// The manifest is checked: a label is always of its vocabulary's type.
