@@ -25,6 +25,20 @@ pub(super) fn broken(value: &DeValue<'_>, schema: &Value) -> Option<String> {
     broken.map(|(words, bound)| format!("{words} {bound}")).or_else(|| too_wide(value, schema))
 }
 
+/// The numbers that a schema lists, when this is none of them: `256, 512 or 1024`.
+pub(super) fn not_listed(value: &DeValue<'_>, schema: &Value) -> Option<String> {
+    let listed: Vec<&Value> = schema["enum"].as_array()?.iter().filter(|listed| listed.is_number()).collect();
+    let number = number(value)?;
+    if listed.is_empty() || listed.iter().any(|listed| listed.as_f64() == Some(number)) {
+        return None;
+    }
+    let words: Vec<String> = listed.iter().map(|listed| listed.to_string()).collect();
+    match words.split_last() {
+        Some((last, others)) if !others.is_empty() => Some(format!("{} or {last}", others.join(", "))),
+        _ => words.first().cloned(),
+    }
+}
+
 /// The bound that the type behind an integer sets: schemars tells its width as the `format`.
 fn too_wide(value: &DeValue<'_>, schema: &Value) -> Option<String> {
     let (least, most) = match schema["format"].as_str()? {
@@ -47,6 +61,22 @@ fn too_wide(value: &DeValue<'_>, schema: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn numbers_are_among_those_listed() {
+        let length = json!({ "type": "integer", "enum": [256, 512, 1024] });
+        let single = json!({ "enum": [2] });
+        let words = json!({ "enum": ["text"] });
+        for (text, schema, listed) in [
+            ("512", &length, None),
+            ("500", &length, Some("256, 512 or 1024")),
+            ("3", &single, Some("2")),
+            ("3", &words, None),
+        ] {
+            let value = DeValue::parse(text).expect("the value is TOML");
+            assert_eq!(not_listed(value.get_ref(), schema).as_deref(), listed, "{text}");
+        }
+    }
 
     #[test]
     fn numbers_keep_their_bounds() {

@@ -72,7 +72,7 @@ fn section(document: &mut String, schema: &Value) {
     for (key, schema) in properties.filter(|(key, _)| *key != "of") {
         let description = schema["description"].as_str().expect("a parameter has a description");
         let default = &schema["default"];
-        let cells = (types(schema), joined(description).replace('|', "\\|"));
+        let cells = (values(schema), joined(description).replace('|', "\\|"));
         writeln!(rows, "| `{key}` | {} | `{default}` | {} |", cells.0, cells.1).expect("a string grows");
     }
     match rows.as_str() {
@@ -91,7 +91,8 @@ fn joined(text: &str) -> String {
 fn types(schema: &Value) -> String {
     let nested = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
     if let Some(alternatives) = nested {
-        return alternatives.iter().map(types).collect::<Vec<_>>().join(" or ");
+        let alternatives: Vec<String> = alternatives.iter().map(values).collect();
+        return alternatives.join(" or ");
     }
     let words: Vec<String> = schema["enum"]
         .as_array()
@@ -103,7 +104,16 @@ fn types(schema: &Value) -> String {
     if !words.is_empty() {
         return words.join(" or ");
     }
-    let named = schema["type"].as_str().unwrap_or("any");
+    schema["type"].as_str().unwrap_or("any").to_owned()
+}
+
+/// The values of a parameter and their bounds: `number (more than 0)`.
+fn values(schema: &Value) -> String {
+    bounded(types(schema), schema)
+}
+
+/// The values with the bounds that the schema sets to them.
+fn bounded(values: String, schema: &Value) -> String {
     let bounds = [
         ("minimum", "at least"),
         ("exclusiveMinimum", "more than"),
@@ -114,7 +124,7 @@ fn types(schema: &Value) -> String {
         .iter()
         .filter_map(|(bound, words)| schema.get(bound).map(|bound| format!("{words} {bound}")))
         .collect();
-    if bounds.is_empty() { named.to_owned() } else { format!("{named} ({})", bounds.join(", ")) }
+    if bounds.is_empty() { values } else { format!("{values} ({})", bounds.join(", ")) }
 }
 
 #[test]

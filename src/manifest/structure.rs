@@ -82,11 +82,15 @@ impl Walk<'_> {
     }
 
     fn number(&mut self, value: &DeValue<'_>, span: Range<usize>, schemas: [&Value; 2]) -> bool {
-        let Some(bound) = schemas.iter().find_map(|schema| bounds::broken(value, schema)) else {
-            return true;
+        let bound = schemas.iter().find_map(|schema| bounds::broken(value, schema));
+        let listed = schemas.iter().find_map(|schema| bounds::not_listed(value, schema));
+        let (code, bound) = match (bound, listed) {
+            (Some(bound), _) => ("T0106", bound),
+            (None, Some(listed)) => ("T0107", listed),
+            (None, None) => return true,
         };
         let message = format!("{} must be {bound}", self.here());
-        self.findings.push(Finding::error("T0106", span, message).label(format!("must be {bound}")));
+        self.findings.push(Finding::error(code, span, message).label(format!("must be {bound}")));
         false
     }
 
@@ -111,15 +115,17 @@ impl Walk<'_> {
             return true;
         }
         let kinds = keys(schema);
-        let mut known = table.keys().filter(|key| kinds.contains(&key.get_ref().as_ref()));
-        let finding = match (known.next(), known.next()) {
-            (Some(first), Some(second)) => {
-                Finding::error("T0403", second.span(), format!("the step {} has two kinds", self.here()))
+        let named = table.keys().filter(|key| kinds.contains(&key.get_ref().as_ref()));
+        let mut places: Vec<Range<usize>> = named.map(Spanned::span).collect();
+        places.sort_by_key(|place| place.start);
+        let finding = match places.as_slice() {
+            [first, second, ..] => {
+                Finding::error("T0403", second.clone(), format!("the step {} has two kinds", self.here()))
                     .label("a second kind")
-                    .also(first.span(), "the first")
+                    .also(first.clone(), "the first")
                     .hint("give one of them another name")
             }
-            (None, None) if table.is_empty() => {
+            [] if table.is_empty() => {
                 Finding::error("T0403", span.clone(), format!("the step {} has no kind", self.here()))
                     .hint(format!("write `[{}.KIND]` with one of {}", self.path.join("."), listed(kinds)))
             }
