@@ -91,7 +91,9 @@ fn joined(text: &str) -> String {
 fn types(schema: &Value) -> String {
     let nested = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
     if let Some(alternatives) = nested {
-        let alternatives: Vec<String> = alternatives.iter().map(values).collect();
+        let outer = schema.get("minimum").or_else(|| schema.get("maximum")).is_some();
+        let named = alternatives.iter().map(if outer { types } else { values });
+        let alternatives: Vec<String> = named.collect();
         return alternatives.join(" or ");
     }
     let words: Vec<String> = schema["enum"]
@@ -109,7 +111,7 @@ fn types(schema: &Value) -> String {
 
 /// The values of a parameter and their bounds: `number (more than 0)`.
 fn values(schema: &Value) -> String {
-    bounded(types(schema), schema)
+    if schema.get("enum").is_some() { types(schema) } else { bounded(types(schema), schema) }
 }
 
 /// The values with the bounds that the schema sets to them.

@@ -37,7 +37,7 @@ impl Walk<'_> {
         match node.get_mut() {
             DeValue::Table(table) => self.table(table, &span, leaf),
             DeValue::Array(array) => self.array(array, span, leaf),
-            number @ (DeValue::Integer(_) | DeValue::Float(_)) => self.number(number, span, [leaf, schema]),
+            number @ (DeValue::Integer(_) | DeValue::Float(_)) => self.number(number, span, [schema, leaf]),
             _ => true,
         }
     }
