@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::signal::resample::Resampler;
 use crate::signal::{
     ContrastBands, Matrix, MelFilters, Stft, bandwidth, bin_frequencies, centroid, contrast, delta, flatness,
     mfcc, power_to_db, rms, roll_off, zero_crossing_rate,
 };
-use crate::stages::{Context, Frame, Inputs, Master, Outputs, Span, Spans, Stage, Values};
+use crate::stages::{Context, Frame, Inputs, Master, Outputs, Spans, Stage, Values};
 
 /// Mean and standard deviation over frames of MFCCs, their deltas and the shape of the spectrum, at 22,050 Hz.
 ///
@@ -72,8 +73,9 @@ impl Stage for Spectral {
         let spans = Spans::read(inputs.one("spans")?)?.spans;
         let mut analyser = Analyser::new(self)?;
         let mut table = Table::new(self.n_mfcc as usize - 1);
+        let resampler = Resampler::new(master.sample_rate(), SAMPLE_RATE);
         for span in &spans {
-            let samples = segment(&master, span)?;
+            let samples = resampler.resample(master.mono(span.start, span.end)?);
             table.push(&analyser.describe(&samples, context)?.summaries());
         }
         Ok(vec![("features", table.into_frame(spans.len()).to_bytes())])
@@ -105,18 +107,6 @@ impl Spectral {
         }
         Ok(())
     }
-}
-
-/// The mono samples of a segment at [`SAMPLE_RATE`].
-fn segment(master: &Master, span: &Span) -> Result<Vec<f64>> {
-    at_model_rate(master.mono(span.start, span.end)?, master.sample_rate)
-}
-
-fn at_model_rate(samples: Vec<f64>, sample_rate: u32) -> Result<Vec<f64>> {
-    if sample_rate == SAMPLE_RATE {
-        return Ok(samples);
-    }
-    Err(Error::world(format!("cannot describe audio at {sample_rate} Hz: it is not at {SAMPLE_RATE} Hz")))
 }
 
 /// What is the same for all segments: the transform, the filters, the bands.
@@ -260,13 +250,13 @@ mod tests {
 
     use super::*;
     use crate::signal::Random;
-    use crate::stages::Input;
-    use crate::stages::master::tests::wav_at;
+    use crate::stages::master::tests::wav;
+    use crate::stages::{Input, Span};
 
     fn features(stage: &Spectral, samples: &[i32], spans: &[(u64, u64)]) -> Result<Frame> {
         let spans = spans.iter().map(|&(start, end)| Span { range: 0, start, end }).collect();
         let mut inputs = Inputs::default();
-        inputs.push("audio", Input::bytes(wav_at(SAMPLE_RATE, 1, samples)));
+        inputs.push("audio", Input::bytes(wav(SAMPLE_RATE, samples)));
         inputs.push("spans", Input::bytes(Spans { spans }.to_bytes()));
         let outputs = stage.run(&inputs, &Context::new(&AtomicBool::new(false)))?;
         Frame::read(&Input::bytes(outputs[0].1.as_slice()))

@@ -126,7 +126,7 @@ mod tests {
     fn phrases() -> Vec<u8> {
         let of = |n: usize, level: i32| (0..n).map(move |i| if i % 2 == 0 { level } else { -level });
         let parts = [(4000, 1 << 20), (4000, 0), (2000, 1 << 19), (8000, 0), (80, 1 << 20), (1920, 0)];
-        wav(1, &parts.into_iter().flat_map(|(n, level)| of(n, level)).collect::<Vec<i32>>())
+        wav(8000, &parts.into_iter().flat_map(|(n, level)| of(n, level)).collect::<Vec<i32>>())
     }
 
     fn fine() -> Silence {
