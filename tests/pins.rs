@@ -3,25 +3,33 @@
 //! A line that differs means that results changed, whether through our code, a default or a dependency. If that
 //! is meant, raise the kind's version and copy the new line; if not, the change must go.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use serde::Serialize;
+use serde_json::Value;
 use taqsim::stages::{
-    Context, Embed, Frame, Input, Inputs, Pieces, RangeOfMaster, Reduce, Segment, Span, Spans, Stage, Values,
+    Context, Embed, Frame, Input, Inputs, Normalize, Pieces, RangeOfMaster, Reduce, Segment, Span, Spans,
+    Stage, Values,
 };
 use taqsim::store::Digest;
 
 /// For each kind: version and defaults, then every output and its digest.
 const PINS: &str = r#"
+normalize v1 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
+  audio 5736b41a59d409c9f1c9ed066814f5726faa3690f24209388cb5ae022f2cb88e
+  ranges 6b78cd65589b6d447fdb848c74040820f6b1d4b35637b83b8db6d8be65bc5bf2
+  measures a426b609b7ba0c1dc2592922a026e8e2c02742c66158eb762ca8575d0bd78c4a
 segment.whole v1 {}
-  spans 03babc1f6a8fc773257806128536f8a4199d82b0b50280c0d458ba531ff47324
+  spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
 segment.ranges v1 {}
-  spans 03babc1f6a8fc773257806128536f8a4199d82b0b50280c0d458ba531ff47324
+  spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
 segment.sliding v1 {"hop":5.0,"length":20.0}
-  spans ba0fa3a523f37612bfffa220ca07fc871f0286d4c212a007c03a4671c568aa5e
+  spans 0438b824b6a4b4edad4da87db58148e63934ae00a80efa4190c7bd48ee94996b
 segment.silence v1 {"frame_length":2048,"hop_length":512,"min_length":0.0,"min_silence":0.0,"top_db":60.0}
-  spans b1c8adaf6caa3bf1f1f909161b7a134699b1cf6416aa1c022ef4a4a861f5bc6b
+  spans 0c25e974b6cb5e279775db4c7aca66286c7182c7f111fdd9569e3a547e71595a
 embed.spectral v1 {"hop_length":512,"n_fft":2048,"n_mels":128,"n_mfcc":20,"roll_percent":0.85}
-  features 677b590d3b71c70767f823456a806761f8d838eb77c5fcc93a2244fc337f0377
+  features ea9f719afe25a14792a30cde8d8a300e93d0011112078ada8c1ef9e26e2adbd8
 reduce.pca v1 {"dims":2,"scale":"zscore"}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}
@@ -30,15 +38,16 @@ reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}
 
 #[test]
 fn no_kind_changes_what_it_computes_without_a_new_version() {
-    let mut found = Vec::new();
+    let normalize = Normalize::default();
+    let mut found = lines("normalize", serde_json::to_value(&normalize).unwrap(), &normalize);
     for kind in Segment::every_kind() {
-        found.extend(lines("segment", kind.kind(), &kind, kind.stage()));
+        found.extend(lines_of_kind("segment", kind.kind(), &kind, kind.stage()));
     }
     for kind in Embed::every_kind() {
-        found.extend(lines("embed", kind.kind(), &kind, kind.stage()));
+        found.extend(lines_of_kind("embed", kind.kind(), &kind, kind.stage()));
     }
     for kind in Reduce::every_kind() {
-        found.extend(lines("reduce", kind.kind(), &kind, kind.stage()));
+        found.extend(lines_of_kind("reduce", kind.kind(), &kind, kind.stage()));
     }
     let all = found.join("\n");
     let pinned: Vec<&str> = PINS.trim().lines().collect();
@@ -48,16 +57,21 @@ fn no_kind_changes_what_it_computes_without_a_new_version() {
     assert_eq!(found.len(), pinned.len(), "a kind has no pin; all lines now:\n{all}");
 }
 
-/// `family.kind vVERSION {defaults}`, then a line per output.
-fn lines(family: &str, kind: &str, step: &impl serde::Serialize, stage: &dyn Stage) -> Vec<String> {
+fn lines_of_kind(family: &str, kind: &str, step: &impl Serialize, stage: &dyn Stage) -> Vec<String> {
     let step = serde_json::to_value(step).unwrap();
-    let mut lines = vec![format!("{family}.{kind} v{} {}", stage.version(), step[kind])];
+    lines(&format!("{family}.{kind}"), step[kind].clone(), stage)
+}
+
+/// `name vVERSION {defaults}`, then a line per output.
+fn lines(name: &str, defaults: Value, stage: &dyn Stage) -> Vec<String> {
+    let mut lines = vec![format!("{name} v{} {defaults}", stage.version())];
     let outputs = stage.run(&inputs(), &Context::new(&AtomicBool::new(false))).unwrap();
     lines.extend(outputs.iter().map(|(name, bytes)| format!("  {name} {}", Digest::of(bytes))));
     lines
 }
 
-const SAMPLE_RATE: u32 = 22_050;
+/// Neither the master's default rate nor that of the descriptors, so that resampling is pinned too.
+const SAMPLE_RATE: u32 = 48_000;
 const FIRST_RANGE: u64 = 26 * SAMPLE_RATE as u64;
 const SECOND_RANGE: u64 = 3 * SAMPLE_RATE as u64;
 
@@ -66,10 +80,12 @@ fn inputs() -> Inputs {
     let end = FIRST_RANGE + SECOND_RANGE;
     let first = RangeOfMaster { source_start: 1.5, start: 0, end: FIRST_RANGE };
     let second = RangeOfMaster { source_start: 30.0, start: FIRST_RANGE, end };
-    let long = Span { range: 0, start: 10_000, end: 120_000 };
+    let long = Span { range: 0, start: 10_000, end: 200_000 };
     let short = Span { range: 1, start: end - 3000, end };
     let mut inputs = Inputs::default();
-    inputs.push("audio", Input::bytes(audio(end as u32)));
+    let audio: Arc<[u8]> = audio(end as u32).into();
+    inputs.push("source", Input::bytes(audio.clone()));
+    inputs.push("audio", Input::bytes(audio));
     let pieces = Pieces { sample_rate: SAMPLE_RATE, pieces: vec![first, second] };
     inputs.push("ranges", Input::bytes(pieces.to_bytes()));
     inputs.push("spans", Input::bytes(Spans { spans: vec![long, short] }.to_bytes()));
@@ -77,14 +93,14 @@ fn inputs() -> Inputs {
     inputs
 }
 
-/// A mono WAV of 24-bit samples: bursts of noise over a square wave, halved twelve times in 1.5 s each, and every
+/// A mono WAV of 24-bit samples: bursts of noise over a square wave, halved eleven times in 1.5 s each, and every
 /// fourth of them silent.
 fn audio(n: u32) -> Vec<u8> {
     let mut noise = Noise(1);
     let sample = |i: u32| {
         let square = if i / 50 % 2 == 0 { 1 << 21 } else { -(1 << 21) };
-        let sound = (noise.next_24_bits() / 4 + square) >> (i % 33_075 / 2757);
-        if i / 33_075 % 4 == 3 { 0 } else { sound }
+        let sound = (noise.next_24_bits() / 4 + square) >> (i % 72_000 / 6000);
+        if i / 72_000 % 4 == 3 { 0 } else { sound }
     };
     let data: Vec<u8> = (0..n).map(sample).flat_map(|sample| sample.to_le_bytes()[..3].to_vec()).collect();
     let mut wav = b"RIFF".to_vec();

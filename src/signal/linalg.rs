@@ -139,10 +139,10 @@ fn tridiagonalise(mut matrix: Matrix) -> (Tridiagonal, Vec<Reflection>) {
     let n = matrix.n_rows();
     let mut off_diagonal = vec![0.0; n];
     let mut reflections = Vec::new();
-    for k in 0..n.saturating_sub(1) {
+    for (k, beside) in off_diagonal.iter_mut().enumerate().take(n.saturating_sub(1)) {
         let (reflection, length) = Reflection::onto_first(&matrix.row(k)[k + 1..], k + 1);
         reflection.apply_twice(&mut matrix);
-        off_diagonal[k] = length;
+        *beside = length;
         reflections.push(reflection);
     }
     let diagonal = (0..n).map(|i| matrix.row(i)[i]).collect();

@@ -79,4 +79,20 @@ mod tests {
             assert_eq!(cut(stage, 8000, &pieces, &[]).unwrap(), [(0, 0, 10), (2, 10, 35)]);
         }
     }
+
+    #[test]
+    fn the_schema_bounds_the_numbers() {
+        let of = |schema: schemars::Schema| serde_json::to_value(schema).unwrap()["properties"].clone();
+        let (sliding, silence) = (of(schemars::schema_for!(Sliding)), of(schemars::schema_for!(Silence)));
+        for (bound, want) in [
+            (&sliding["length"]["exclusiveMinimum"], 0.0),
+            (&sliding["hop"]["exclusiveMinimum"], 0.0),
+            (&silence["top_db"]["exclusiveMinimum"], 0.0),
+            (&silence["top_db"]["maximum"], 200.0),
+            (&silence["hop_length"]["minimum"], 1.0),
+            (&silence["min_length"]["minimum"], 0.0),
+        ] {
+            assert_eq!(bound.as_f64(), Some(want), "{sliding} {silence}");
+        }
+    }
 }
