@@ -1,5 +1,7 @@
 //! Held against librosa 0.11.0: `fixtures/librosa/README.md` names the call behind every file.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 

@@ -254,9 +254,13 @@ mod tests {
     use crate::stages::{Input, Span};
 
     fn features(stage: &Spectral, samples: &[i32], spans: &[(u64, u64)]) -> Result<Frame> {
+        features_at(SAMPLE_RATE, stage, samples, spans)
+    }
+
+    fn features_at(rate: u32, stage: &Spectral, samples: &[i32], spans: &[(u64, u64)]) -> Result<Frame> {
         let spans = spans.iter().map(|&(start, end)| Span { range: 0, start, end }).collect();
         let mut inputs = Inputs::default();
-        inputs.push("audio", Input::bytes(wav(SAMPLE_RATE, samples)));
+        inputs.push("audio", Input::bytes(wav(rate, samples)));
         inputs.push("spans", Input::bytes(Spans { spans }.to_bytes()));
         let outputs = stage.run(&inputs, &Context::new(&AtomicBool::new(false)))?;
         Frame::read(&Input::bytes(outputs[0].1.as_slice()))
@@ -313,6 +317,27 @@ mod tests {
         let alone = features(&Spectral::default(), &samples, &[(10_000, 44_100)]).unwrap();
         let second = features(&Spectral::default(), &samples, &[(0, 30_000), (10_000, 44_100)]).unwrap();
         assert_eq!(lists(&second, "vector").1[138..], *lists(&alone, "vector").1);
+    }
+
+    #[test]
+    fn the_rate_of_the_master_does_not_matter() {
+        let tones = |rate: u32| -> Vec<i32> {
+            let tone =
+                |i: u32, hz: f64| libm::sin(std::f64::consts::TAU * hz * f64::from(i) / f64::from(rate));
+            let sample = |i| [220.0, 1480.0, 5000.0].map(|hz| tone(i, hz) * 1e6).iter().sum::<f64>() as i32;
+            (0..rate * 2).map(sample).collect()
+        };
+        let shape_at = |rate: u32| {
+            let span = (u64::from(rate) / 2, u64::from(rate) * 3 / 2);
+            let frame = features_at(rate, &Spectral::default(), &tones(rate), &[span]).unwrap();
+            lists(&frame, "shape").1.to_vec()
+        };
+        let want = shape_at(SAMPLE_RATE);
+        for rate in [44_100, 48_000] {
+            for (got, want) in shape_at(rate).iter().zip(&want).take(3) {
+                assert!((got / want - 1.0).abs() < 0.01, "{rate}: {got} {want}");
+            }
+        }
     }
 
     #[test]
