@@ -18,13 +18,22 @@ pub(super) struct Edit {
     pub(super) movie_scale: u32,
 }
 
+/// What an MP4 file says of itself beyond its packets.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Movie {
+    /// The edits of the tracks that have just one: the only ones that trim and do not rearrange. Empty
+    /// edits, which delay a track against a picture, count as none.
+    pub(super) edits: Vec<Edit>,
+    /// Its audio comes in fragments, of which its header does not know how many there are.
+    pub(super) fragmented: bool,
+}
+
 /// Neither files nor atoms of music files come near to this many children.
 const MOST_ATOMS: usize = 4096;
 
-/// The edits of the tracks that have just one: the only ones that trim and do not rearrange. Empty edits,
-/// which delay a track against a picture, count as none. A file that is no MP4, or a damaged one, has none.
-pub(super) fn read(stream: &mut (impl Read + Seek), length: u64) -> Vec<Edit> {
-    find_edits(stream, length).unwrap_or_default()
+/// What the file says; nothing where it is no MP4, or a damaged one.
+pub(super) fn read(stream: &mut (impl Read + Seek), length: u64) -> Movie {
+    read_movie(stream, length).unwrap_or_default()
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +43,7 @@ struct Atom {
     end: u64,
 }
 
-fn find_edits(stream: &mut (impl Read + Seek), length: u64) -> Option<Vec<Edit>> {
+fn read_movie(stream: &mut (impl Read + Seek), length: u64) -> Option<Movie> {
     let file = Atom { kind: *b"file", start: 0, end: length };
     if read_at::<4>(stream, 4)? != *b"ftyp" {
         return None;
@@ -43,8 +52,11 @@ fn find_edits(stream: &mut (impl Read + Seek), length: u64) -> Option<Vec<Edit>>
     let header = child(stream, movie, b"mvhd")?;
     let movie_scale = if version(stream, header)? == 1 { 20 } else { 12 };
     let movie_scale = u32::from_be_bytes(read_at(stream, header.start + movie_scale)?);
-    let tracks = children(stream, movie).into_iter().filter(|atom| atom.kind == *b"trak");
-    Some(tracks.filter_map(|track| read_track(stream, track, movie_scale)).collect())
+    let parts = children(stream, movie);
+    let fragmented = parts.iter().any(|atom| atom.kind == *b"mvex");
+    let tracks = parts.into_iter().filter(|atom| atom.kind == *b"trak");
+    let edits = tracks.filter_map(|track| read_track(stream, track, movie_scale)).collect();
+    Some(Movie { edits, fragmented })
 }
 
 fn read_track(stream: &mut (impl Read + Seek), track: Atom, movie_scale: u32) -> Option<Edit> {
@@ -133,7 +145,9 @@ mod tests {
     const CHIRP: &[u8] = include_bytes!("../../../tests/fixtures/audio/chirp.m4a");
 
     fn edits(bytes: &[u8]) -> Vec<Edit> {
-        read(&mut Cursor::new(bytes), bytes.len() as u64)
+        let movie = read(&mut Cursor::new(bytes), bytes.len() as u64);
+        assert!(!movie.fragmented);
+        movie.edits
     }
 
     #[test]
@@ -151,12 +165,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_whose_header_announces_fragments_is_fragmented() {
+        let mut file = CHIRP.to_vec();
+        let at = file.windows(4).position(|kind| kind == b"udta").unwrap();
+        file[at..at + 4].copy_from_slice(b"mvex");
+        assert!(read(&mut Cursor::new(&file), file.len() as u64).fragmented);
+    }
+
+    #[test]
     fn no_damage_makes_it_run_away() {
         for at in (0..28).chain(CHIRP.len() - 1018..CHIRP.len()) {
             for bits in [0x01, 0x80, 0xff] {
                 let mut damaged = CHIRP.to_vec();
                 damaged[at] ^= bits;
-                let _ = edits(&damaged);
+                let _ = read(&mut Cursor::new(&damaged), damaged.len() as u64);
             }
         }
     }

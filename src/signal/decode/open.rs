@@ -6,11 +6,13 @@ use symphonia::core::audio::{Channels, Position};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::codecs::{CodecParameters, audio::well_known as codec};
 use symphonia::core::errors::Error as Cause;
-use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType, probe::Hint, well_known};
+use symphonia::core::formats::{
+    FormatId, FormatOptions, FormatReader, Track, TrackType, probe::Hint, well_known,
+};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
-use super::edit_list::{self, Edit};
+use super::edit_list::{self, Edit, Movie};
 use super::{Probe, cannot};
 use crate::error::Error;
 use crate::error::Result;
@@ -37,7 +39,7 @@ pub(super) struct Timing {
     pub(super) end: Option<i64>,
     /// One past the frames that a whole file surely has.
     pub(super) declared: Option<i64>,
-    /// Packets are stamped in frames, so that one can be sought.
+    /// The packets' stamps count frames, and a packet can be sought by its stamp.
     pub(super) seekable: bool,
     /// Packets are stamped so well that a gap means lost audio.
     pub(super) gapless_stamps: bool,
@@ -71,13 +73,13 @@ where
     if length == 0 {
         return Err(cannot("it is empty"));
     }
-    let edits = edit_list::read(&mut stream, length);
+    let movie = edit_list::read(&mut stream, length);
     stream.rewind().map_err(cannot)?;
     let stream = MediaSourceStream::new(Box::new(Measured { stream, length }), Default::default());
     let container = symphonia::default::get_probe()
         .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
         .map_err(|cause| not_audio(&cause))?;
-    describe(container, &edits)
+    describe(container, &movie)
 }
 
 /// A decoder at the start of a stream.
@@ -87,7 +89,7 @@ pub(super) fn decoder(parameters: &AudioCodecParameters, probe: &Probe) -> Resul
         .map_err(|cause| unsupported(&probe.codec, &cause))
 }
 
-fn describe(container: Box<dyn FormatReader>, edits: &[Edit]) -> Result<Opened> {
+fn describe(container: Box<dyn FormatReader>, movie: &Movie) -> Result<Opened> {
     let track = container
         .default_track(TrackType::Audio)
         .or_else(|| container.first_track(TrackType::Audio))
@@ -95,13 +97,13 @@ fn describe(container: Box<dyn FormatReader>, edits: &[Edit]) -> Result<Opened> 
     let Some(CodecParameters::Audio(parameters)) = track.codec_params.clone() else {
         return Err(cannot("it has no audio track"));
     };
-    let name = codec_name(parameters.codec);
+    let (format, name) = (container.format_info().format, codec_name(parameters.codec));
     let decoder = symphonia::default::get_codecs()
         .make_audio_decoder(&parameters, &options(parameters.codec))
         .map_err(|cause| unsupported(&name, &cause))?;
     let (sample_rate, layout) = signal_of(decoder.codec_params())?;
-    let timing = timing(container.as_ref(), track, parameters.codec, sample_rate, edits);
-    let duration_s = duration(track, &timing, sample_rate);
+    let timing = timing(format, track, parameters.codec, sample_rate, movie);
+    let duration_s = duration(track, &timing, sample_rate).filter(|_| !movie.fragmented);
     let codec = decoder.codec_info().short_name.to_owned();
     let probe = Probe { codec, sample_rate, layout, duration_s };
     let track = track.id;
@@ -115,6 +117,11 @@ fn options(codec: AudioCodecId) -> AudioDecoderOptions {
 
 fn is_mpeg(id: AudioCodecId) -> bool {
     matches!(id, codec::CODEC_ID_MP1 | codec::CODEC_ID_MP2 | codec::CODEC_ID_MP3)
+}
+
+/// Its packets are blocks, which the WAV reader takes for frames when it seeks.
+fn is_adpcm(id: AudioCodecId) -> bool {
+    matches!(id, codec::CODEC_ID_ADPCM_MS | codec::CODEC_ID_ADPCM_IMA_WAV | codec::CODEC_ID_ADPCM_IMA_QT)
 }
 
 fn signal_of(parameters: &AudioCodecParameters) -> Result<(u32, Layout)> {
@@ -137,28 +144,24 @@ fn layout(channels: &Channels) -> Layout {
     Layout::new(channels.count() as u16, mask)
 }
 
-fn timing(
-    container: &dyn FormatReader,
-    track: &Track,
-    id: AudioCodecId,
-    rate: u32,
-    edits: &[Edit],
-) -> Timing {
-    let format = container.format_info().format;
-    let stamped = track.time_base.is_some_and(|base| base.numer.get() == 1 && base.denom.get() == rate);
-    let seekable = stamped && format != well_known::FORMAT_ID_MKV;
+fn timing(format: FormatId, track: &Track, id: AudioCodecId, rate: u32, movie: &Movie) -> Timing {
+    let stamped = track.time_base.is_some_and(|base| base.numer.get() == 1 && base.denom.get() == rate)
+        && format != well_known::FORMAT_ID_MKV;
+    let counted = track.num_frames.filter(|_| stamped && !movie.fragmented);
+    let counted = counted.and_then(|frames| i64::try_from(frames).ok());
     let start = if is_mpeg(id) { -i64::from(track.delay.unwrap_or(0)) } else { track.start_ts.get() };
     let lossy = is_mpeg(id) || matches!(id, codec::CODEC_ID_AAC | codec::CODEC_ID_VORBIS);
-    let (first, end) = heard(format, track, id, rate, edits);
+    let warm_up = if lossy { WARM_UP } else { 0 };
+    let (first, end) = if stamped { heard(format, track, id, rate, movie, counted) } else { (0, None) };
     Timing {
-        start: if seekable { start } else { 0 },
-        first: if seekable { first } else { 0 },
-        end: if seekable { end } else { None },
-        declared: if seekable { declared(format, track) } else { None },
-        seekable,
+        start: if stamped { start } else { 0 },
+        first,
+        end,
+        declared: counted.and_then(|frames| declared(format, track, frames)),
+        seekable: stamped && !is_adpcm(id),
         gapless_stamps: matches!(format, well_known::FORMAT_ID_FLAC | well_known::FORMAT_ID_OGG),
-        warm_up: if lossy { WARM_UP } else { 0 },
-        near: NEAR * i64::from(rate) + if lossy { WARM_UP } else { 0 },
+        warm_up,
+        near: NEAR * i64::from(rate) + warm_up,
         trims: !is_mpeg(id),
         noise_period: (id == codec::CODEC_ID_AAC).then_some(NOISE_PERIOD),
     }
@@ -166,22 +169,23 @@ fn timing(
 
 /// The first media frame that is heard, and one past the last where that is known.
 fn heard(
-    format: symphonia::core::formats::FormatId,
+    format: FormatId,
     track: &Track,
     id: AudioCodecId,
     rate: u32,
-    edits: &[Edit],
+    movie: &Movie,
+    counted: Option<i64>,
 ) -> (i64, Option<i64>) {
-    let total = track.num_frames.and_then(|frames| i64::try_from(frames).ok());
     if is_mpeg(id) {
-        return (0, total.filter(|_| track.delay.is_some()));
+        return (0, counted.filter(|_| track.delay.is_some()));
     }
     if format != well_known::FORMAT_ID_ISOMP4 {
         return (track.start_ts.get().max(0), None);
     }
-    match edits.iter().find(|edit| edit.track == track.id) {
-        Some(edit) => edited(edit, total, rate),
-        None => (0, total),
+    match movie.edits.iter().find(|edit| edit.track == track.id) {
+        Some(edit) if movie.fragmented => (i64::try_from(edit.start).unwrap_or(0), None),
+        Some(edit) => edited(edit, counted, rate),
+        None => (0, counted),
     }
 }
 
@@ -199,8 +203,7 @@ fn edited(edit: &Edit, total: Option<i64>, rate: u32) -> (i64, Option<i64>) {
 }
 
 /// Containers whose headers count frames exactly. An MP3's tag may count itself or a frame too many.
-fn declared(format: symphonia::core::formats::FormatId, track: &Track) -> Option<i64> {
-    let frames = i64::try_from(track.num_frames?).ok()?;
+fn declared(format: FormatId, track: &Track, frames: i64) -> Option<i64> {
     match format {
         well_known::FORMAT_ID_WAVE | well_known::FORMAT_ID_AIFF | well_known::FORMAT_ID_FLAC => Some(frames),
         well_known::FORMAT_ID_ISOMP4 | well_known::FORMAT_ID_CAF => Some(frames),
