@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 
 pub use talk::{Color, Talk};
 
@@ -110,13 +110,22 @@ enum Format {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let talk = Talk::new(cli.global.color, cli.global.quiet);
-    match dispatch(cli, &talk) {
+    // A decoder that breaks down on a hostile file is caught and reported as that clip's failure: the hook's own
+    // report would only be noise, with whatever the file put into it.
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome = std::panic::catch_unwind(|| dispatch(cli, &talk)).unwrap_or_else(|_| Err(broken_down()));
+    match outcome {
         Ok(code) => code,
         Err(error) => {
             talk.error(&error);
             exit_code(error.kind)
         }
     }
+}
+
+fn broken_down() -> Error {
+    Error::world("taqsim broke down: this is a mistake in taqsim")
+        .hint("please report it, with the command and the manifest; nothing that was finished is lost")
 }
 
 fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {

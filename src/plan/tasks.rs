@@ -106,16 +106,24 @@ impl<'m> Tasks<'m> {
         }
     }
 
-    /// The values that a task reads, in order. A dataset-wide task reads them of every clip that has results
-    /// up to it, ordered by content.
+    /// The values that a task reads, in order. A dataset-wide task reads them of every clip that has results of
+    /// the step that it is of, ordered by content.
     pub fn needs(&self, task: Task, results: &Results) -> Vec<Need> {
+        let wires = &self.step(task).wires;
         match task.clip {
-            Some(clip) => self.step(task).wires.iter().map(|wire| need(wire, clip)).collect(),
+            Some(clip) => wires.iter().map(|wire| need(wire, clip)).collect(),
             None => {
                 let clips = content_order(self.manifest, results);
-                let wires = &self.step(task).wires;
-                wires.iter().flat_map(|wire| clips.iter().map(|clip| need(wire, *clip))).collect()
+                let needs = wires.iter().flat_map(|wire| clips.iter().map(|clip| need(wire, *clip)));
+                needs.filter(|need| self.has_results(*need, results)).collect()
             }
+        }
+    }
+
+    fn has_results(&self, need: Need, results: &Results) -> bool {
+        match need {
+            Need::Source(_) => true,
+            Need::Output(_, task) => results.of(&self.step(task).name, task.clip).is_some(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::plan::Results;
 use crate::stages::{
     Embed, Frame, Input, Measures, Normalize, Pieces, RangeOfMaster, Reduce, Segment, Span, Spans, Values,
 };
-use crate::store::{Digest, Key, OutputDigests, Recipe, Store};
+use crate::store::{Digest, FileRecord, Key, OutputDigests, Recipe, Store};
 
 /// A store in memory, of values only.
 #[derive(Debug, Default)]
@@ -51,6 +51,14 @@ impl Store for FakeStore {
 
     fn write(&self, bytes: &[u8]) -> Result<Digest> {
         Ok(self.put(bytes.to_vec()))
+    }
+
+    fn file(&self, _path: &str) -> Option<FileRecord> {
+        None
+    }
+
+    fn remember_file(&self, _path: &str, _record: FileRecord) -> Result<()> {
+        Ok(())
     }
 }
 
