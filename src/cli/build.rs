@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use globset::{Glob, GlobMatcher};
+use unicode_normalization::UnicodeNormalization;
 
 use super::progress::Progress;
 use super::{Global, Talk, project};
@@ -115,8 +116,10 @@ impl Selection {
     }
 }
 
-fn glob(pattern: &str) -> Result<GlobMatcher> {
-    let glob = Glob::new(pattern)
+/// A glob over clip ids, which are in NFC.
+pub(super) fn glob(pattern: &str) -> Result<GlobMatcher> {
+    let pattern: String = pattern.nfc().collect();
+    let glob = Glob::new(&pattern)
         .map_err(|cause| Error::usage(format!("cannot read the glob `{pattern}`: {cause}")))?;
     Ok(glob.compile_matcher())
 }

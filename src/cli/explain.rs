@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::{Global, Talk, project};
 use crate::error::{Error, Result};
 use crate::manifest;
@@ -21,7 +23,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode> {
-    if let Some(code) = manifest::explain(&args.what) {
+    let what: String = args.what.nfc().collect();
+    if let Some(code) = manifest::explain(&what) {
         let (wrong, right) = (indented(code.wrong), indented(code.right));
         let text =
             format!("{}: {}\n\n{}\n\nWrong:\n\n{wrong}\nRight:\n\n{right}", code.code, code.title, code.why);
@@ -34,11 +37,11 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     let plan = &planned.plan;
     let is_meant = |task: &Task| {
         let clip = task.clip.map(|clip| project.manifest.clips[clip].id.as_str());
-        clip == Some(&args.what) || plan.tasks.step(*task).name == args.what
+        clip == Some(&what) || plan.tasks.step(*task).name == what
     };
     let tasks: Vec<Task> = plan.statuses.keys().copied().filter(is_meant).collect();
     if tasks.is_empty() {
-        return Err(Error::usage(format!("no clip, step or code is called `{}`", args.what))
+        return Err(Error::usage(format!("no clip, step or code is called `{what}`"))
             .hint("list clips with `taqsim ls`, steps with `taqsim graph`"));
     }
     let text: String = tasks.iter().map(|task| explanation(plan, &planned.sources, *task)).collect();

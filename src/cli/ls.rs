@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use globset::Glob;
 use serde_json::json;
 
+use super::build::glob;
 use super::{Format, Global, Talk, project};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::manifest::{Clip, Label};
 use crate::plan::{Plan, Status};
 use crate::release::Planned;
@@ -26,10 +26,7 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     let project = project::open(global, talk)?;
     let store = project::store(&project, talk)?;
     let planned = Planned::of(&project, &store)?;
-    let pattern = args.glob.as_deref().unwrap_or("*");
-    let glob = Glob::new(pattern)
-        .map_err(|cause| Error::usage(format!("cannot read the glob `{pattern}`: {cause}")))?
-        .compile_matcher();
+    let glob = glob(args.glob.as_deref().unwrap_or("*"))?;
     let clips: Vec<(&Clip, &'static str)> = project
         .manifest
         .clips

@@ -1,13 +1,13 @@
 //! The plan: every task with its status, and why it has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::tasks::{Need, Task, Tasks};
 use super::{Observed, Results, Sources};
 use crate::error::Result;
 use crate::manifest::Manifest;
-use crate::store::{Difference, OutputDigests, Store};
+use crate::store::{Difference, Key, OutputDigests, Store};
 
 /// What will become of a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +19,8 @@ pub enum Status {
     Remade(OutputDigests),
     /// It runs.
     Stale(Reason),
-    /// An input of it is stale, so nobody can know: it runs unless the new input is one seen before.
+    /// An input of it is stale, so nobody can know: it runs unless the new input is one seen before. Or another
+    /// task with the same recipe runs, and this one recalls what that one makes.
     Waiting,
     /// It cannot run: its source is of no use, for this reason.
     Blocked(String),
@@ -41,6 +42,8 @@ pub struct Plan<'m> {
     pub tasks: Tasks<'m>,
     /// The status of each, in the order of the tasks.
     pub statuses: BTreeMap<Task, Status>,
+    /// The keys of what is stale: equal work is done once.
+    stale_keys: BTreeSet<Key>,
     /// What is known of the results before anything runs.
     pub known: Results,
 }
@@ -52,7 +55,8 @@ impl<'m> Plan<'m> {
     /// When the steps of the manifest make no sense.
     pub fn of(manifest: &'m Manifest, sources: &Sources, store: &dyn Store) -> Result<Self> {
         let tasks = Tasks::of(manifest)?;
-        let mut plan = Self { tasks, statuses: BTreeMap::new(), known: Results::default() };
+        let mut plan =
+            Self { tasks, statuses: BTreeMap::new(), stale_keys: BTreeSet::new(), known: Results::default() };
         for task in plan.tasks.all().collect::<Vec<_>>() {
             let status = plan.status(task, sources, store);
             if let Status::Fresh(outputs) = &status {
@@ -81,7 +85,7 @@ impl<'m> Plan<'m> {
         self.mark_what_must_be_remade(store);
     }
 
-    fn status(&self, task: Task, sources: &Sources, store: &dyn Store) -> Status {
+    fn status(&mut self, task: Task, sources: &Sources, store: &dyn Store) -> Status {
         if let Some(reason) = self.blocked(task, sources) {
             return Status::Blocked(reason);
         }
@@ -92,6 +96,9 @@ impl<'m> Plan<'m> {
         let Some(recipe) = self.tasks.recipe(task, sources, &self.known) else { return Status::Waiting };
         if let Some(outputs) = store.recall(&recipe.key()) {
             return Status::Fresh(outputs);
+        }
+        if !self.stale_keys.insert(recipe.key()) {
+            return Status::Waiting;
         }
         Status::Stale(match store.last_recipe(&self.tasks.name(task)) {
             Some(last) => Reason::Changed(recipe.differences_from(&last)),
@@ -151,7 +158,7 @@ impl Status {
             Self::Fresh(_) => String::new(),
             Self::Remade(_) => "the cache no longer has its value".to_owned(),
             Self::Stale(reason) => reason.to_string(),
-            Self::Waiting => "an input is stale".to_owned(),
+            Self::Waiting => "for an input, or for equal work".to_owned(),
             Self::Blocked(reason) => reason.clone(),
         }
     }

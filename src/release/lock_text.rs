@@ -34,7 +34,7 @@ pub(super) fn parse(text: &str) -> Result<Lock> {
     let format: Format = toml::from_str(text).map_err(|cause| unreadable(text, &cause))?;
     if format.version != FORMAT {
         let version = format.version;
-        return Err(Error::world(format!("cannot read taqsim.lock: it has format {version}, not {FORMAT}"))
+        return Err(Error::differs(format!("cannot read `taqsim.lock`: it has format {version}, not {FORMAT}"))
             .hint("use the version of taqsim that wrote it, or a newer one"));
     }
     let file: LockFile = toml::from_str(text).map_err(|cause| unreadable(text, &cause))?;
@@ -221,7 +221,7 @@ mod tests {
         let text = fixture::lock().to_toml();
         let cases = [
             (text.replace("rows = 3", "rows = 4"), "checksum", Kind::World),
-            (text.replace("version = 1\nchecksum", "version = 2\nchecksum"), "format 2", Kind::World),
+            (text.replace("version = 1\nchecksum", "version = 2\nchecksum"), "format 2", Kind::Differs),
             (text.replace("[dataset]", "[dataset]\nmore = 1"), "line 8", Kind::World),
             (text.replace("\"clips.parquet\"", "\"../../clips.parquet\""), "is no table", Kind::World),
             (

@@ -96,6 +96,41 @@ fn is_absent(source: &str, roots: &Roots) -> bool {
         .is_err_and(|cause| matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
 }
 
+/// A source that is about to be read, and what it was then.
+pub(super) struct OpenSource {
+    name: String,
+    path: PathBuf,
+    stat: Stat,
+}
+
+impl OpenSource {
+    /// Finds a source again that had this content when it was looked at.
+    pub(super) fn open(name: &str, digest: &Digest, roots: &Roots, store: &dyn Store) -> Result<Self> {
+        let path = roots.resolve(name)?;
+        let stat = stat_of(&path).map_err(|cause| Error::cannot_read(name, plain(&cause)))?;
+        let open = Self { name: name.to_owned(), stat, path };
+        // Somebody may have written to it since it was looked at.
+        if file_digest(name, &open.path, store)? == *digest { Ok(open) } else { Err(open.changed()) }
+    }
+
+    pub(super) fn input(&self) -> Input {
+        Input::file(self.path.clone())
+    }
+
+    /// What was read is worth nothing if it was written to meanwhile.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        match stat_of(&self.path) {
+            Ok(stat) if stat == self.stat => Ok(()),
+            _ => Err(self.changed()),
+        }
+    }
+
+    fn changed(&self) -> Error {
+        Error::world(format!("cannot read `{}`: it changed while the build ran", self.name))
+            .hint("build again")
+    }
+}
+
 /// The digest of the file at `path`, called `name` in the store; hashed only where its stat is not as it was.
 ///
 /// # Errors
