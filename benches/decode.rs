@@ -44,7 +44,7 @@ fn child(job: &str, file: &Path) {
         planes =
             vec![Resampler::new(RATE, RATE / 2).resample(samples).into_iter().map(|s| s as f32).collect()];
     }
-    assert!(planes.iter().flatten().sum::<f32>().is_finite());
+    assert!(planes.iter().all(|plane| !plane.is_empty()));
 }
 
 fn compare(minutes: u32) {
