@@ -66,6 +66,18 @@ impl Layout {
         if heard.is_empty() { all.collect() } else { heard }
     }
 
+    /// One channel of planar audio: the mean of [`Layout::mono_channels`], frame by frame.
+    pub fn downmix(self, planes: &[Vec<f32>]) -> Vec<f64> {
+        let heard = self.mono_channels();
+        let mut mean = vec![0.0; planes.first().map_or(0, Vec::len)];
+        for plane in heard.iter().filter_map(|&channel| planes.get(channel)) {
+            mean.iter_mut().zip(plane).for_each(|(sum, &sample)| *sum += f64::from(sample));
+        }
+        let count = heard.len() as f64;
+        mean.iter_mut().for_each(|sum| *sum /= count);
+        mean
+    }
+
     fn speaker(self, channel: usize) -> Option<u32> {
         (0..18).map(|bit| 1 << bit).filter(|speaker| self.mask & speaker != 0).nth(channel)
     }
@@ -96,6 +108,8 @@ mod tests {
     fn a_downmix_leaves_the_low_frequency_channel_out() {
         assert_eq!(Layout::new(6, FIVE_ONE).mono_channels(), [0, 1, 2, 4, 5]);
         assert_eq!(Layout::new(6, 0).mono_channels(), [0, 1, 2, 3, 4, 5]);
+        let planes: Vec<Vec<f32>> = [1.0, 2.0, 3.0, 99.0, 4.0, 5.0].map(|sample| vec![sample; 2]).to_vec();
+        assert_eq!(Layout::new(6, FIVE_ONE).downmix(&planes), [3.0, 3.0]);
         assert_eq!(Layout::new(1, LOW_FREQUENCY).mono_channels(), [0]);
     }
 

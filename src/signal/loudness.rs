@@ -123,7 +123,7 @@ impl Biquad {
 /// (B. De Man, "Evaluation of Implementations of the EBU R128 Loudness Measurement", 2018).
 fn k_weighting(sample_rate: f64) -> [Biquad; 2] {
     let warp = |frequency: f64| libm::tan(PI * frequency / sample_rate);
-    let (k, q) = (warp(1681.974_450_955_533), 0.707_175_236_955_419_6);
+    let (k, q) = (warp(1_681.974_450_955_533), 0.707_175_236_955_419_6);
     let high = libm::pow(10.0, 3.999_843_853_973_347 / 20.0);
     let band = libm::pow(high, 0.499_666_774_154_541_6);
     let a0 = 1.0 + k / q + k * k;
@@ -330,8 +330,8 @@ mod tests {
     fn stretches_do_not_run_together() {
         let (tone, layout) = (sines(8000, 1000.0, &[(0.3, -20.0)]), Layout::new(1, 0));
         let mut meter = Meter::new(8000, layout);
-        meter.add(&[tone.clone()]);
-        meter.add(&[tone.clone()]);
+        meter.add(std::slice::from_ref(&tone));
+        meter.add(std::slice::from_ref(&tone));
         assert_eq!(meter.integrated(), None);
         let together = measure(8000, layout, &[[tone.clone(), tone].concat()]);
         assert!(together.integrated().is_some());

