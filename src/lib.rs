@@ -26,21 +26,31 @@
 //! # The rooms
 //! A room uses only the rooms listed after it; `tests/tidy.rs` reads this file and holds them to it.
 
+// Empty lines between the rooms keep rustfmt from sorting them by name.
+
 /// Words in, words out: the only room that prints. One verb, one file.
 pub mod cli;
-/// What can go wrong, said in words.
-pub mod error;
-/// What the researcher wrote: dataset, labels, steps, clips, and what is wrong with them.
-pub mod manifest;
-/// What has to happen, before anything happens: tasks, their order, their status and why.
-pub mod plan;
+
 /// What is published: tables, their digests, Parquet, the lock, verification.
 pub mod release;
+
 /// Making it happen: the loop, and the one door to outside files.
 pub mod run;
-/// Pure numbers: decoding, resampling, loudness, transforms, descriptors, linear algebra.
-pub mod signal;
-/// What each kind of step does: one kind, one file.
-pub mod stages;
+
+/// What has to happen, before anything happens: tasks, their order, their status and why.
+pub mod plan;
+
+/// What the researcher wrote: dataset, labels, steps, clips, and what is wrong with them.
+pub mod manifest;
+
 /// What is remembered: digests, keys, recipes, records, and the cache on disk.
 pub mod store;
+
+/// What each kind of step does: one kind, one file.
+pub mod stages;
+
+/// Pure numbers: decoding, resampling, loudness, transforms, descriptors, linear algebra.
+pub mod signal;
+
+/// What can go wrong, said in words.
+pub mod error;
