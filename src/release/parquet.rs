@@ -1,6 +1,6 @@
 //! Tables as Parquet files: the same table gives the same bytes, and no file makes the reader fall over.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -93,7 +93,7 @@ fn write(table: &Table, identity: &Identity, to: impl Write + Send) -> ParquetRe
     let fields = table.frame.columns.iter().map(|(name, values)| field(name, values)).collect::<Vec<_>>();
     let about = about(table, identity);
     // Readers that restore the Arrow schema take its metadata, the others that of Parquet.
-    let metadata = HashMap::from([("taqsim".to_owned(), about.clone())]);
+    let metadata = BTreeMap::from([("taqsim".to_owned(), about.clone())]);
     let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
     let mut writer = ArrowWriter::try_new(to, schema.clone(), Some(properties(table, about)?))?;
     for start in (0..table.frame.n_rows).step_by(ROW_GROUP) {
