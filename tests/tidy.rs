@@ -1,5 +1,7 @@
 //! The rules of the house, held by reading the sources: which room may use which, and what is never written.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +11,11 @@ use taqsim::stages::{Embed, Reduce, Segment};
 /// A file stops being one idea about here.
 const MOST_LINES: usize = 500;
 
-/// What is not written in non-test code, in which files, and why.
-const FORBIDDEN: &[(&[&str], fn(&str) -> bool, &str)] = &[
+/// Words, whether they are forbidden in the file at this path, and why.
+type Rule = (&'static [&'static str], fn(&str) -> bool, &'static str);
+
+/// What is not written in code that is no test.
+const FORBIDDEN: &[Rule] = &[
     (
         &["println!", "eprintln!", "print!", "eprint!", "dbg!"],
         |_| true,

@@ -95,7 +95,7 @@ fn rebuild(project: &Project, talk: &Talk) -> Result<()> {
 fn problems(report: &Report, args: &Args) -> Vec<Problem> {
     let differs = |what: String| Some(Problem { what, is_absence: false });
     let absent = |what: String, required: Required| {
-        args.require.contains(&required).then(|| Problem { what, is_absence: true })
+        args.require.contains(&required).then_some(Problem { what, is_absence: true })
     };
     let manifest = report.manifest.iter().filter_map(|what| differs(format!("taqsim.toml: {what}")));
     let sources = report.sources.iter().filter_map(|(path, state)| match state {

@@ -34,8 +34,10 @@ pub(super) fn parse(text: &str) -> Result<Lock> {
     let format: Format = toml::from_str(text).map_err(|cause| unreadable(text, &cause))?;
     if format.version != FORMAT {
         let version = format.version;
-        return Err(Error::differs(format!("cannot read `taqsim.lock`: it has format {version}, not {FORMAT}"))
-            .hint("use the version of taqsim that wrote it, or a newer one"));
+        return Err(Error::differs(format!(
+            "cannot read `taqsim.lock`: it has format {version}, not {FORMAT}"
+        ))
+        .hint("use the version of taqsim that wrote it, or a newer one"));
     }
     let file: LockFile = toml::from_str(text).map_err(|cause| unreadable(text, &cause))?;
     let (stated, lock) = (file.checksum, lock_of(file)?);

@@ -46,7 +46,7 @@ impl CacheLock {
 
 fn holder(file: &File) -> Holder {
     let mut text = String::new();
-    match (&*file).take(200).read_to_string(&mut text) {
+    match file.take(200).read_to_string(&mut text) {
         Ok(n) if n > 0 => text.trim().chars().filter(|c| !c.is_control()).collect(),
         _ => "another process".to_owned(),
     }

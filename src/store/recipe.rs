@@ -144,7 +144,8 @@ mod tests {
 
     #[test]
     fn two_recipes_have_equal_keys_exactly_where_nothing_differs() {
-        let changes: [(fn(&mut Recipe), &str); 7] = [
+        type Change = fn(&mut Recipe);
+        let changes: [(Change, &str); 7] = [
             (|_| {}, ""),
             (|recipe| recipe.kind = "embed.mfcc".into(), "kind: embed.spectral -> embed.mfcc"),
             (|recipe| recipe.version = 2, "stage version: 1 -> 2"),

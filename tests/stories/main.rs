@@ -1,5 +1,11 @@
 //! Stories: what a researcher does with the real program in a folder of their own, and what must hold then.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test stops where it fails, and says what it skips"
+)]
+
 mod bad_input;
 mod clones;
 mod edits;
