@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::{Global, Talk, findings, project};
 use crate::error::{Error, Result};
 use crate::manifest::{self, Outcome};
-use crate::run::{Roots, probe};
+use crate::run::{Roots, plain, probe};
 
 /// Add recordings to the manifest, a clip each
 #[derive(Debug, clap::Args)]
@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
 
 /// The path of a recording as the manifest spells it: from its folder, with `/`, in NFC.
 fn source_of(file: &Path, folder: &Path) -> Result<String> {
-    let cannot = |cause| Error::cannot_read(file.display(), cause);
+    let cannot = |cause| Error::cannot_read(file.display(), plain(&cause));
     let base = folder.canonicalize().map_err(cannot)?;
     let absolute = std::path::absolute(file).map_err(cannot)?;
     let parent = absolute.parent().unwrap_or(&absolute).canonicalize().map_err(cannot)?;

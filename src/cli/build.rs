@@ -7,6 +7,7 @@ use globset::{Glob, GlobMatcher};
 use unicode_normalization::UnicodeNormalization;
 
 use super::progress::Progress;
+use super::talk::count;
 use super::{Global, Talk, project};
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
@@ -170,14 +171,12 @@ fn fact(project: &Project, built: &Built, is_partial: bool) -> String {
             if is_partial { "only part was asked for" } else { "give --allow-failed to go on without them" };
         return format!("{} {}: {counts}{skipped}; no tables written: {why}", dataset.name, dataset.version);
     };
-    let n_segments = lock.tables.get("segments.parquet").map_or(0, |line| line.rows);
+    let n_segments = lock.tables.get("segments.parquet").map_or(0, |line| line.rows as usize);
     let failed =
         if built.failed.is_empty() { String::new() } else { format!(", {} failed", built.failed.len()) };
     let place = format!("outputs/{}", dataset.version);
     let end = if built.wrote { place } else { format!("{place} is up to date") };
-    let n_clips = project.manifest.clips.len();
-    format!(
-        "{} {}: {n_clips} clips, {n_segments} segments; {counts}{failed}; {end}",
-        dataset.name, dataset.version
-    )
+    let clips = count(project.manifest.clips.len(), "clip");
+    let segments = count(n_segments, "segment");
+    format!("{} {}: {clips}, {segments}; {counts}{failed}; {end}", dataset.name, dataset.version)
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::findings::{self, Form};
+use super::talk::count;
 use super::{Global, Talk, project};
 use crate::error::Result;
 use crate::manifest::{Finding, Manifest, Outcome};
@@ -34,8 +35,8 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     match &outcome.manifest {
         Some(manifest) if !outcome.findings.has_errors() => {
             let dataset = &manifest.dataset;
-            let n_clips = manifest.clips.len();
-            talk.say(format!("{} {}: {n_clips} clips, nothing wrong", dataset.name, dataset.version));
+            let clips = count(manifest.clips.len(), "clip");
+            talk.say(format!("{} {}: {clips}, nothing wrong", dataset.name, dataset.version));
             Ok(ExitCode::SUCCESS)
         }
         _ => {

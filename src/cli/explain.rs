@@ -62,7 +62,7 @@ fn explanation(plan: &Plan, sources: &Sources, task: Task) -> String {
     }
     text.push('\n');
     let Some(recipe) = plan.tasks.recipe(task, sources, &plan.known) else { return text };
-    if matches!(status, Status::Waiting) {
+    if matches!(status, Status::Waiting(_)) {
         return text;
     }
     let _ = writeln!(text, "  key      {}", recipe.key().digest());

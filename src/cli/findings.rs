@@ -1,10 +1,9 @@
 //! Findings in the form that the reader wants.
 
-use std::fmt::Write;
-
 use clap::ValueEnum;
 
 use super::Talk;
+use super::talk::count;
 use crate::error::Error;
 use crate::manifest::{Findings, Outcome, Severity, Style, render, to_github, to_json};
 
@@ -40,14 +39,8 @@ pub(super) fn as_data(outcome: &Outcome, form: Form) -> String {
 /// The one line that stands for all findings.
 pub(super) fn summary(findings: &Findings) -> Error {
     let n_errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let mut codes: Vec<&str> = findings.iter().map(|finding| finding.code).collect();
-    codes.sort_unstable();
-    codes.dedup();
-    let mut message = format!("`taqsim.toml` has {n_errors} error");
-    if n_errors != 1 {
-        message.push('s');
-    }
-    let mut hint = String::from("more on a code: ");
-    let _ = write!(hint, "`taqsim explain {}`", codes.first().copied().unwrap_or("T0001"));
+    let message = format!("`taqsim.toml` has {}", count(n_errors, "error"));
+    let code = findings.iter().next().map_or("T0001", |finding| finding.code);
+    let hint = format!("more on a code: `taqsim explain {code}`");
     Error::usage(message).hint(hint)
 }

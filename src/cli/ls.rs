@@ -49,7 +49,7 @@ fn state(plan: &Plan, clip: usize) -> &'static str {
     };
     if of_clip(&|status| matches!(status, Status::Blocked(_))) {
         "blocked"
-    } else if of_clip(&|status| matches!(status, Status::Stale(_) | Status::Waiting)) {
+    } else if of_clip(&|status| matches!(status, Status::Stale(_) | Status::Waiting(_))) {
         "stale"
     } else {
         "fresh"

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Global, Talk, project};
 use crate::error::Result;
 use crate::plan::{Plan, Status, Task};
-use crate::release::Planned;
+use crate::release::{Planned, Project, verify_manifest};
 
 /// Show what a build would do, and why, without doing it
 #[derive(Debug, clap::Args)]
@@ -34,6 +34,14 @@ enum Form {
     Markdown,
 }
 
+/// What there is to show.
+struct View<'p> {
+    plan: &'p Plan<'p>,
+    draft_is_current: bool,
+    /// How the manifest differs from the one that was built last, a sentence each.
+    changes: Vec<String>,
+}
+
 /// Tasks of one step that share a status and a reason.
 struct Group {
     step: String,
@@ -49,14 +57,14 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     let project = project::open(global, talk)?;
     let store = project::store(&project, talk)?;
     let planned = Planned::of(&project, &store)?;
-    let plan = &planned.plan;
+    let view = View::of(&project, &planned);
     talk.data(&match args.format {
-        Form::Human => human(plan, planned.draft_is_current),
-        Form::Json => json_of(plan, planned.draft_is_current),
-        Form::Markdown => markdown(plan, planned.draft_is_current),
+        Form::Human => view.human(),
+        Form::Json => view.json(),
+        Form::Markdown => view.markdown(),
     })?;
-    let is_blocked = plan.statuses.values().any(|status| matches!(status, Status::Blocked(_)));
-    let has_changes = !planned.draft_is_current;
+    let is_blocked = planned.plan.statuses.values().any(|status| matches!(status, Status::Blocked(_)));
+    let has_changes = !planned.draft_is_current || !view.changes.is_empty();
     Ok(match (is_blocked, args.exit_code && has_changes) {
         (true, _) => ExitCode::from(1),
         (false, true) => ExitCode::from(3),
@@ -64,87 +72,126 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     })
 }
 
-fn groups(plan: &Plan) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    for (task, status) in &plan.statuses {
-        let (step, word, why) = (&plan.tasks.step(*task).name, status.word(), status.why());
-        if matches!(status, Status::Fresh(_)) {
-            continue;
-        }
-        match groups.iter_mut().find(|group| group.step == *step && group.word == word && group.why == why) {
-            Some(group) => group.tasks.push(*task),
-            None => groups.push(Group { step: step.clone(), word, why, tasks: vec![*task] }),
-        }
+impl<'p> View<'p> {
+    fn of(project: &Project, planned: &'p Planned<'p>) -> Self {
+        let changes = planned.lock.as_ref().map(|lock| verify_manifest(lock, &project.manifest));
+        let changes = changes.unwrap_or_default();
+        Self { plan: &planned.plan, draft_is_current: planned.draft_is_current, changes }
     }
-    groups
-}
 
-fn clips(plan: &Plan, tasks: &[Task]) -> String {
-    let ids = tasks.iter().filter_map(|task| Some(plan.tasks.manifest.clips[task.clip?].id.as_str()));
-    let named: Vec<&str> = ids.take(N_NAMED).collect();
-    match tasks.len().saturating_sub(N_NAMED) {
-        0 => named.join(", "),
-        n => format!("{}, and {n} more", named.join(", ")),
-    }
-}
-
-fn counts(plan: &Plan) -> BTreeMap<&'static str, usize> {
-    let mut counts =
-        BTreeMap::from([("fresh", 0), ("stale", 0), ("waiting", 0), ("remade", 0), ("blocked", 0)]);
-    for status in plan.statuses.values() {
-        *counts.entry(status.word()).or_default() += 1;
-    }
-    counts
-}
-
-fn summary(plan: &Plan, draft_is_current: bool) -> String {
-    let counts = counts(plan);
-    let words = ["stale", "waiting", "remade", "blocked"];
-    let parts: Vec<String> = words
-        .iter()
-        .filter(|word| counts[**word] > 0)
-        .map(|word| format!("{} {word}", counts[word]))
-        .collect();
-    match (parts.is_empty(), draft_is_current) {
-        (true, true) => {
-            format!("Nothing to do: {} tasks are fresh, and the tables are up to date.", counts["fresh"])
+    fn human(&self) -> String {
+        let mut text = String::new();
+        for change in &self.changes {
+            let _ = writeln!(text, "~ {change}");
         }
-        (true, false) => {
-            format!("No task to run: {} are fresh. Tables or lock will be written.", counts["fresh"])
+        for group in self.groups() {
+            let n = group.tasks.len();
+            let _ = writeln!(text, "{:24} {n:>6} {:8} {}", group.step, group.word, group.why);
+            if !self.clips(&group.tasks).is_empty() {
+                let _ = writeln!(text, "{:24} {}", "", self.clips(&group.tasks));
+            }
         }
-        (false, _) => {
-            format!("Of {} tasks: {}, {} fresh.", plan.statuses.len(), parts.join(", "), counts["fresh"])
-        }
+        text.push_str(&self.summary());
+        text.push('\n');
+        super::talk::clean(&text)
     }
-}
 
-fn human(plan: &Plan, draft_is_current: bool) -> String {
-    let mut text = String::new();
-    for group in groups(plan) {
-        let n = group.tasks.len();
-        let _ = writeln!(text, "{:24} {n:>6} {:8} {}", group.step, group.word, group.why);
-        if !clips(plan, &group.tasks).is_empty() {
-            let _ = writeln!(text, "{:24} {}", "", clips(plan, &group.tasks));
+    fn markdown(&self) -> String {
+        let mut text = format!("<!-- taqsim-plan -->\n{}\n", self.summary());
+        if !self.changes.is_empty() {
+            text.push('\n');
+        }
+        for change in &self.changes {
+            let _ = writeln!(text, "* {}", escape_cell(change));
+        }
+        let groups = self.groups();
+        if !groups.is_empty() {
+            text.push_str("\n| step | tasks | status | why | clips |\n|---|---:|---|---|---|\n");
+        }
+        for group in groups {
+            let (n, ids) = (group.tasks.len(), self.clips(&group.tasks));
+            let cells = [group.step, n.to_string(), group.word.to_owned(), group.why, ids];
+            let cells: Vec<String> = cells.iter().map(|cell| escape_cell(cell)).collect();
+            let _ = writeln!(text, "| {} |", cells.join(" | "));
+        }
+        text
+    }
+
+    fn json(&self) -> String {
+        let tasks: Vec<_> = self
+            .plan
+            .statuses
+            .iter()
+            .map(|(task, status)| {
+                json!({
+                    "step": self.plan.tasks.step(*task).name,
+                    "clip": task.clip.map(|clip| &self.plan.tasks.manifest.clips[clip].id),
+                    "status": status.word(),
+                    "why": status.why(),
+                })
+            })
+            .collect();
+        let value = json!({
+            "schema_version": "1.0",
+            "dataset": self.plan.tasks.manifest.dataset.name,
+            "version": self.plan.tasks.manifest.dataset.version,
+            "counts": self.counts(),
+            "draft_is_current": self.draft_is_current,
+            "changes": self.changes,
+            "tasks": tasks,
+        });
+        format!("{value:#}\n")
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        for (task, status) in &self.plan.statuses {
+            let (step, word, why) = (&self.plan.tasks.step(*task).name, status.word(), status.why());
+            if matches!(status, Status::Fresh(_)) {
+                continue;
+            }
+            match groups
+                .iter_mut()
+                .find(|group| group.step == *step && group.word == word && group.why == why)
+            {
+                Some(group) => group.tasks.push(*task),
+                None => groups.push(Group { step: step.clone(), word, why, tasks: vec![*task] }),
+            }
+        }
+        groups
+    }
+
+    fn clips(&self, tasks: &[Task]) -> String {
+        let clips = &self.plan.tasks.manifest.clips;
+        let ids = tasks.iter().filter_map(|task| Some(clips[task.clip?].id.as_str()));
+        let named: Vec<&str> = ids.take(N_NAMED).collect();
+        match tasks.len().saturating_sub(N_NAMED) {
+            0 => named.join(", "),
+            n => format!("{}, and {n} more", named.join(", ")),
         }
     }
-    text.push_str(&summary(plan, draft_is_current));
-    text.push('\n');
-    super::talk::clean(&text)
-}
 
-fn markdown(plan: &Plan, draft_is_current: bool) -> String {
-    let mut text = format!("<!-- taqsim-plan -->\n{}\n", summary(plan, draft_is_current));
-    let groups = groups(plan);
-    if !groups.is_empty() {
-        text.push_str("\n| step | tasks | status | why | clips |\n|---|---:|---|---|---|\n");
+    fn counts(&self) -> BTreeMap<&'static str, usize> {
+        let words = ["fresh", "stale", "waiting", "remade", "blocked"];
+        let mut counts = BTreeMap::from(words.map(|word| (word, 0)));
+        for status in self.plan.statuses.values() {
+            *counts.entry(status.word()).or_default() += 1;
+        }
+        counts
     }
-    for group in groups {
-        let (n, ids) = (group.tasks.len(), clips(plan, &group.tasks));
-        let cells = [group.step, n.to_string(), group.word.to_owned(), group.why, ids];
-        let cells: Vec<String> = cells.iter().map(|cell| escape_cell(cell)).collect();
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
+
+    fn summary(&self) -> String {
+        let counts = self.counts();
+        let (n, fresh) = (self.plan.statuses.len(), counts["fresh"]);
+        let words = ["stale", "waiting", "remade", "blocked"].into_iter();
+        let parts: Vec<String> =
+            words.filter(|word| counts[word] > 0).map(|word| format!("{} {word}", counts[word])).collect();
+        match (parts.is_empty(), self.draft_is_current && self.changes.is_empty()) {
+            (true, true) => format!("Nothing to do: all {n} tasks are fresh, and the tables are up to date."),
+            (true, false) => format!("No task to run: all {n} are fresh. Tables and lock will be written."),
+            (false, _) => format!("Of {n} tasks: {}, {fresh} fresh.", parts.join(", ")),
+        }
     }
-    text
 }
 
 /// Text that stays text in a cell of a Markdown table.
@@ -162,30 +209,6 @@ fn escape_cell(text: &str) -> String {
         }
     }
     escaped
-}
-
-fn json_of(plan: &Plan, draft_is_current: bool) -> String {
-    let tasks: Vec<_> = plan
-        .statuses
-        .iter()
-        .map(|(task, status)| {
-            json!({
-                "step": plan.tasks.step(*task).name,
-                "clip": task.clip.map(|clip| &plan.tasks.manifest.clips[clip].id),
-                "status": status.word(),
-                "why": status.why(),
-            })
-        })
-        .collect();
-    let value = json!({
-        "schema_version": "1.0",
-        "dataset": plan.tasks.manifest.dataset.name,
-        "version": plan.tasks.manifest.dataset.version,
-        "counts": counts(plan),
-        "draft_is_current": draft_is_current,
-        "tasks": tasks,
-    });
-    format!("{value:#}\n")
 }
 
 #[cfg(test)]

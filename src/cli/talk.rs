@@ -98,6 +98,11 @@ impl Talk {
     }
 }
 
+/// `1 clip`, `2 clips`.
+pub(super) fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// `text` without anything that could move the cursor, change colours or turn the writing direction.
 pub(super) fn clean(text: &str) -> String {
     let is_hostile = |c: char| {

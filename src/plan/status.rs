@@ -19,9 +19,9 @@ pub enum Status {
     Remade(OutputDigests),
     /// It runs.
     Stale(Reason),
-    /// An input of it is stale, so nobody can know: it runs unless the new input is one seen before. Or another
-    /// task with the same recipe runs, and this one recalls what that one makes.
-    Waiting,
+    /// It waits for this step, or for equal work, so nobody can know: it runs unless its new input is one seen
+    /// before, and recalls the result of a task that has the same recipe.
+    Waiting(String),
     /// It cannot run: its source is of no use, for this reason.
     Blocked(String),
 }
@@ -90,15 +90,17 @@ impl<'m> Plan<'m> {
             return Status::Blocked(reason);
         }
         let is_known = |task: &Task| matches!(self.statuses.get(task), Some(Status::Fresh(_)));
-        if !self.tasks.upstream(task).iter().all(is_known) {
-            return Status::Waiting;
+        if let Some(stale) = self.tasks.upstream(task).into_iter().find(|task| !is_known(task)) {
+            return Status::Waiting(format!("for `{}`", self.tasks.step(stale).name));
         }
-        let Some(recipe) = self.tasks.recipe(task, sources, &self.known) else { return Status::Waiting };
+        let Some(recipe) = self.tasks.recipe(task, sources, &self.known) else {
+            return Status::Blocked("an input of it is missing".to_owned());
+        };
         if let Some(outputs) = store.recall(&recipe.key()) {
             return Status::Fresh(outputs);
         }
         if !self.stale_keys.insert(recipe.key()) {
-            return Status::Waiting;
+            return Status::Waiting("for the same work on another clip".to_owned());
         }
         Status::Stale(match store.last_recipe(&self.tasks.name(task)) {
             Some(last) => Reason::Changed(recipe.differences_from(&last)),
@@ -119,7 +121,7 @@ impl<'m> Plan<'m> {
     fn mark_what_must_be_remade(&mut self, store: &dyn Store) {
         for task in self.tasks.all().collect::<Vec<_>>().into_iter().rev() {
             let runs = match &self.statuses[&task] {
-                Status::Stale(_) | Status::Waiting | Status::Remade(_) => true,
+                Status::Stale(_) | Status::Waiting(_) | Status::Remade(_) => true,
                 Status::Fresh(_) | Status::Blocked(_) => false,
             };
             if runs {
@@ -147,7 +149,7 @@ impl Status {
             Self::Fresh(_) => "fresh",
             Self::Remade(_) => "remade",
             Self::Stale(_) => "stale",
-            Self::Waiting => "waiting",
+            Self::Waiting(_) => "waiting",
             Self::Blocked(_) => "blocked",
         }
     }
@@ -158,8 +160,7 @@ impl Status {
             Self::Fresh(_) => String::new(),
             Self::Remade(_) => "the cache no longer has its value".to_owned(),
             Self::Stale(reason) => reason.to_string(),
-            Self::Waiting => "for an input, or for equal work".to_owned(),
-            Self::Blocked(reason) => reason.clone(),
+            Self::Waiting(why) | Self::Blocked(why) => why.clone(),
         }
     }
 }

@@ -144,7 +144,7 @@ impl Lock {
     /// Reads a lock from TOML.
     ///
     /// # Errors
-    /// When it has merge conflicts (an error of the kind "differs"), was edited by hand, or is not a lock that
+    /// When it has merge conflicts, was edited by hand, or is not a lock that
     /// this taqsim knows.
     pub fn from_toml(text: &str) -> Result<Self> {
         lock_text::parse(text)

@@ -28,7 +28,7 @@ pub(super) fn format(lock: &Lock) -> String {
 /// Reads a lock, and makes sure that it is as taqsim wrote it. Line ends and comments may differ.
 pub(super) fn parse(text: &str) -> Result<Lock> {
     if text.lines().any(is_conflict_marker) {
-        return Err(Error::differs("taqsim.lock has merge conflicts: build again")
+        return Err(Error::differs("`taqsim.lock` has merge conflicts")
             .hint("take either side (`git checkout --ours taqsim.lock`), then run `taqsim build`"));
     }
     let format: Format = toml::from_str(text).map_err(|cause| unreadable(text, &cause))?;
@@ -166,7 +166,7 @@ fn unreadable(text: &str, cause: &toml::de::Error) -> Error {
 }
 
 fn edited(cause: &str) -> Error {
-    Error::world(format!("cannot read taqsim.lock: {cause}"))
+    Error::differs(format!("cannot read `taqsim.lock`: {cause}"))
         .hint("it was edited by hand or damaged: take it from git again, or remove it and run `taqsim build`")
 }
 
@@ -222,22 +222,18 @@ mod tests {
     fn a_lock_that_taqsim_did_not_write_is_refused() {
         let text = fixture::lock().to_toml();
         let cases = [
-            (text.replace("rows = 3", "rows = 4"), "checksum", Kind::World),
-            (text.replace("version = 1\nchecksum", "version = 2\nchecksum"), "format 2", Kind::Differs),
-            (text.replace("[dataset]", "[dataset]\nmore = 1"), "line 8", Kind::World),
-            (text.replace("\"clips.parquet\"", "\"../../clips.parquet\""), "is no table", Kind::World),
-            (
-                format!("<<<<<<< ours\n{text}=======\n{text}>>>>>>> theirs\n"),
-                "merge conflicts",
-                Kind::Differs,
-            ),
-            (text[..text.len() / 2].to_owned(), "cannot read", Kind::World),
-            ("\u{1b}[31m".to_owned(), "line 1", Kind::World),
+            (text.replace("rows = 3", "rows = 4"), "checksum"),
+            (text.replace("version = 1\nchecksum", "version = 2\nchecksum"), "format 2"),
+            (text.replace("[dataset]", "[dataset]\nmore = 1"), "line 8"),
+            (text.replace("\"clips.parquet\"", "\"../../clips.parquet\""), "is no table"),
+            (format!("<<<<<<< ours\n{text}=======\n{text}>>>>>>> theirs\n"), "merge conflicts"),
+            (text[..text.len() / 2].to_owned(), "cannot read"),
+            ("\u{1b}[31m".to_owned(), "line 1"),
         ];
-        for (text, cause, kind) in cases {
+        for (text, cause) in cases {
             let error = Lock::from_toml(&text).unwrap_err();
             assert!(error.message.contains(cause) && !error.message.contains('\u{1b}'), "{cause}: {error}");
-            assert_eq!(error.kind, kind);
+            assert_eq!(error.kind, Kind::Differs, "{cause}");
         }
     }
 }

@@ -252,7 +252,7 @@ fn same_name_in(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// The cause without the operating system's number, which tells people nothing.
-fn plain(cause: &io::Error) -> String {
+pub fn plain(cause: &io::Error) -> String {
     match cause.kind() {
         io::ErrorKind::NotFound => "no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

@@ -6,7 +6,7 @@ mod schedule;
 mod work;
 
 pub use executor::{Executor, Local};
-pub use fetch::{Roots, digest_of_source, file_digest, observe, probe, stat_of};
+pub use fetch::{Roots, digest_of_source, file_digest, observe, plain, probe, stat_of};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;

@@ -14,7 +14,7 @@ fn from_an_empty_folder_to_a_dataset() {
     inside(&add).succeeds().says("added clip `x` (3.0 s)");
     inside(&["check"]).succeeds().says("nothing wrong");
     inside(&["plan"]).succeeds().prints("never built");
-    inside(&["build"]).succeeds().says("1 clips");
+    inside(&["build"]).succeeds().says("1 clip,");
     inside(&["ls"]).succeeds().prints("maqam=hijaz").prints("fresh");
     inside(&["verify", "--require", "sources,tables"]).succeeds();
     inside(&["plan", "--exit-code"]).succeeds().prints("Nothing to do");

@@ -12,6 +12,7 @@ mod edits;
 mod everyday;
 mod freshness;
 mod names;
+mod readme;
 mod same_bits;
 mod space;
 mod verification;
