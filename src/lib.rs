@@ -54,3 +54,6 @@ pub mod signal;
 
 /// What can go wrong, said in words.
 pub mod error;
+
+/// Text of strangers, made safe to show.
+pub mod text;

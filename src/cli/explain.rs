@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::manifest;
 use crate::plan::{Plan, Sources, Status, Task};
 use crate::release::Planned;
+use crate::text::printable_lines;
 
 /// Explain a clip, a step, or the code of a finding
 #[derive(Debug, clap::Args)]
@@ -45,7 +46,7 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
             .hint("list clips with `taqsim ls`, steps with `taqsim graph`"));
     }
     let text: String = tasks.iter().map(|task| explanation(plan, &planned.sources, *task)).collect();
-    talk.data(&super::talk::clean(&text))?;
+    talk.data(&printable_lines(&text))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::manifest::{Clip, Label};
 use crate::plan::{Plan, Status};
 use crate::release::Planned;
+use crate::text::printable;
 
 /// List the clips, and how each stands
 #[derive(Debug, clap::Args)]
@@ -64,7 +65,7 @@ fn human(clips: &[(&Clip, &'static str)]) -> String {
             clip.labels.iter().map(|(name, label)| format!("{name}={}", word(label))).collect();
         let padding = " ".repeat(width - clip.id.chars().count());
         let line = format!("{}{padding}  {state:7}  {}  {}", clip.id, clip.source, labels.join(" "));
-        let _ = writeln!(text, "{}", super::talk::clean(&line).replace('\n', " "));
+        let _ = writeln!(text, "{}", printable(&line));
     }
     text
 }

@@ -11,6 +11,7 @@ use super::{Global, Talk, project};
 use crate::error::Result;
 use crate::plan::{Plan, Status, Task};
 use crate::release::{Planned, Project, verify_manifest};
+use crate::text::{markdown, printable_lines};
 
 /// Show what a build would do, and why, without doing it
 #[derive(Debug, clap::Args)]
@@ -93,7 +94,7 @@ impl<'p> View<'p> {
         }
         text.push_str(&self.summary());
         text.push('\n');
-        super::talk::clean(&text)
+        printable_lines(&text)
     }
 
     fn markdown(&self) -> String {
@@ -102,7 +103,7 @@ impl<'p> View<'p> {
             text.push('\n');
         }
         for change in &self.changes {
-            let _ = writeln!(text, "* {}", escape_cell(change));
+            let _ = writeln!(text, "* {}", markdown(change));
         }
         let groups = self.groups();
         if !groups.is_empty() {
@@ -111,7 +112,7 @@ impl<'p> View<'p> {
         for group in groups {
             let (n, ids) = (group.tasks.len(), self.clips(&group.tasks));
             let cells = [group.step, n.to_string(), group.word.to_owned(), group.why, ids];
-            let cells: Vec<String> = cells.iter().map(|cell| escape_cell(cell)).collect();
+            let cells: Vec<String> = cells.iter().map(|cell| markdown(cell)).collect();
             let _ = writeln!(text, "| {} |", cells.join(" | "));
         }
         text
@@ -190,41 +191,6 @@ impl<'p> View<'p> {
             (true, true) => format!("Nothing to do: all {n} tasks are fresh, and the tables are up to date."),
             (true, false) => format!("No task to run: all {n} are fresh. Tables and lock will be written."),
             (false, _) => format!("Of {n} tasks: {}, {fresh} fresh.", parts.join(", ")),
-        }
-    }
-}
-
-/// Text that stays text in a cell of a Markdown table.
-fn escape_cell(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in super::talk::clean(text).chars() {
-        match c {
-            '\n' => escaped.push(' '),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '@' => escaped.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '!' | '~' | '$' => escaped.extend(['\\', c]),
-            _ => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clip_cannot_write_markdown_into_a_comment() {
-        let cases = [
-            ("a|b", "a\\|b"),
-            ("<img src=x>", "&lt;img src=x&gt;"),
-            ("[x](http://e)\n# big", "\\[x\\](http://e) \\# big"),
-            ("@everyone", "&#64;everyone"),
-        ];
-        for (hostile, expected) in cases {
-            assert_eq!(escape_cell(hostile), expected);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use clap::ValueEnum;
 
 use crate::error::{Error, Result};
+use crate::text::printable_lines;
 
 /// Whether to colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -71,21 +72,21 @@ impl Talk {
     /// Says something to the user.
     pub fn say(&self, text: impl Display) {
         if !self.quiet {
-            to_stderr(&format!("{}\n", clean(&text.to_string())));
+            to_stderr(&format!("{}\n", printable_lines(&text.to_string())));
         }
     }
 
     /// Says what failed, and what to do about it.
     pub fn error(&self, error: &Error) {
-        to_stderr(&format!("{} {}\n", self.paint(RED, "error:"), clean(&error.message)));
+        to_stderr(&format!("{} {}\n", self.paint(RED, "error:"), printable_lines(&error.message)));
         for hint in &error.hints {
-            to_stderr(&format!("  {} {}\n", self.paint(CYAN, "hint:"), clean(hint)));
+            to_stderr(&format!("  {} {}\n", self.paint(CYAN, "hint:"), printable_lines(hint)));
         }
     }
 
     /// Says what may go wrong.
     pub fn warning(&self, text: impl Display) {
-        to_stderr(&format!("{} {}\n", self.paint(YELLOW, "warning:"), clean(&text.to_string())));
+        to_stderr(&format!("{} {}\n", self.paint(YELLOW, "warning:"), printable_lines(&text.to_string())));
     }
 
     /// Passes on text that was made for stderr, escaped and coloured already.
@@ -103,15 +104,6 @@ pub(super) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// `text` without anything that could move the cursor, change colours or turn the writing direction.
-pub(super) fn clean(text: &str) -> String {
-    let is_hostile = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().flat_map(|c| if is_hostile(c) { c.escape_unicode().collect() } else { vec![c] }).collect()
-}
-
 fn to_stderr(text: &str) {
     // When nobody listens on stderr there is nobody to tell.
     let _ = io::stderr().lock().write_all(text.as_bytes());
@@ -127,21 +119,4 @@ fn is_dumb() -> bool {
 
 fn is_set(name: &str) -> bool {
     std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_cannot_paint_the_terminal_or_turn_it_round() {
-        let cases = [
-            ("plain İ ş ع\nline", "plain İ ş ع\nline"),
-            ("\x1b[2Jgone", "\\u{1b}[2Jgone"),
-            ("a\u{202e}b\rc", "a\\u{202e}b\\u{d}c"),
-        ];
-        for (hostile, expected) in cases {
-            assert_eq!(clean(hostile), expected);
-        }
-    }
 }

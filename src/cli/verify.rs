@@ -11,6 +11,7 @@ use super::{Global, Talk, project};
 use crate::error::{Error, Result};
 use crate::release::{self, FileState, Options, Project, Report, SourceState};
 use crate::run::Event;
+use crate::text::printable;
 
 /// Check manifest, sources and tables against the lock
 ///
@@ -125,9 +126,7 @@ fn print(
 ) -> Result<()> {
     let all = || differences.iter().chain(absences).map(|problem| problem.what.as_str());
     talk.data(&match form {
-        Form::Human => {
-            all().map(|what| format!("{}\n", super::talk::clean(what).replace('\n', " "))).collect()
-        }
+        Form::Human => all().map(|what| format!("{}\n", printable(what))).collect(),
         Form::Json => format!(
             "{:#}\n",
             json!({
@@ -143,7 +142,7 @@ fn print(
 
 /// An annotation of the lock, escaped as GitHub's workflow commands ask.
 fn annotation(what: &str) -> String {
-    let text = super::talk::clean(what).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let text = printable(what).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     format!("::error file=taqsim.lock,title=taqsim verify::{text}\n")
 }
 

@@ -7,11 +7,12 @@ use toml::de::{DeTable, DeValue};
 
 use super::findings::{Finding, Findings};
 use super::labels;
-use super::names::{is_unsafe, nfc, quoted};
+use super::names::{nfc, quoted};
 use super::places::{ClipPlace, Places};
 use super::tree::{Node, items, spanned_text, table, text};
 use super::vocabulary::Vocabularies;
 use super::{Clip, Range, licences, paths, ranges};
+use crate::text::must_escape;
 
 /// Reads all clips, sorted by id, and remembers where they stand.
 pub(super) fn read(
@@ -138,7 +139,7 @@ fn check_id(id: &str, span: &Bytes<usize>, findings: &mut Findings) {
         "it has a `/`"
     } else if matches!(id.as_str(), "." | "..") {
         "it means a folder"
-    } else if id.chars().any(is_unsafe) {
+    } else if id.chars().any(must_escape) {
         "it has control or bidirectional characters"
     } else if id.trim() != id {
         "it begins or ends with a space"

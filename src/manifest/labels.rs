@@ -6,10 +6,11 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::findings::{Finding, Findings};
-use super::names::{did_you_mean, escaped, is_unsafe, listed, nfc, quoted};
+use super::names::{did_you_mean, listed, nfc, quoted};
 use super::tree::{Node, number, type_name};
 use super::vocabulary::Vocabularies;
 use super::{Label, Vocabulary, dates};
+use crate::text::{must_escape, printable};
 
 /// The columns of the tables; no label may be named like one of them.
 pub const BUILT_IN_COLUMNS: &[&str] = &[
@@ -71,7 +72,7 @@ pub(super) fn read(
 
 /// Reports characters that drive a terminal or reorder the text around them.
 pub(super) fn check_characters(text: &str, what: &str, span: Range<usize>, findings: &mut Findings) {
-    if let Some(character) = text.chars().find(|character| is_unsafe(*character)) {
+    if let Some(character) = text.chars().find(|character| must_escape(*character)) {
         let message = format!("{what} has the invisible character U+{:04X}", u32::from(character));
         findings.push(Finding::error("T0108", span, message).label("control or bidirectional character"));
     }
@@ -130,7 +131,7 @@ impl Reader<'_> {
     }
 
     fn unknown_word(&self, text: &str, span: Range<usize>, hints: bool) -> Finding {
-        let message = format!("unknown {} {}", escaped(self.name), quoted(text));
+        let message = format!("unknown {} {}", printable(self.name), quoted(text));
         let finding = Finding::error("T0306", span, message).label("not in the vocabulary");
         let spellings = self.readings.into_iter().flat_map(|readings| readings.keys().map(String::as_str));
         let Vocabulary::Values(words) = self.vocabulary else { return finding };

@@ -2,30 +2,11 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::text::printable;
+
 /// The composed form (Unicode NFC), so that two spellings of one text are one name.
 pub(super) fn nfc(text: &str) -> String {
     text.nfc().collect()
-}
-
-/// Whether a character must not be printed as it is: it drives the terminal, or reorders what is around it.
-pub(super) fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
-/// The text with unsafe characters spelled out, as `\u{1b}`.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' => escaped.push_str("\\n"),
-            '\t' => escaped.push_str("\\t"),
-            _ if is_unsafe(character) => escaped.extend(character.escape_unicode()),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
 }
 
 /// The text in backticks, safe to show and not too long to read.
@@ -33,7 +14,7 @@ pub(super) fn quoted(text: &str) -> String {
     const MOST: usize = 80;
     let short: String = text.chars().take(MOST).collect();
     let dots = if short.len() < text.len() { "..." } else { "" };
-    format!("`{}{dots}`", escaped(&short))
+    format!("`{}{dots}`", printable(&short))
 }
 
 /// Several names in backticks, with commas.

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::findings::{Finding, Findings};
-use super::names::{is_unsafe, nfc, quoted};
+use super::names::{nfc, quoted};
+use crate::text::must_escape;
 
 /// Checks the path of a source, and gives it composed and without `.` and empty components.
 ///
@@ -24,7 +25,7 @@ fn problem(source: &str) -> Option<(&'static str, String)> {
     let drive = bytes.get(1) == Some(&b':') && bytes[0].is_ascii_alphabetic();
     if source.is_empty() {
         Some(("it is empty", INSIDE.to_owned()))
-    } else if source.chars().any(is_unsafe) {
+    } else if source.chars().any(must_escape) {
         Some(("it has control or bidirectional characters", "rename the file".to_owned()))
     } else if source.contains("://") {
         Some((

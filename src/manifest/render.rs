@@ -7,8 +7,9 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Render
 use serde_json::{Value, json};
 
 use super::findings::{Finding, Findings, Severity};
-use super::names::{escaped, is_unsafe};
+
 use super::text::ManifestText;
+use crate::text::{must_escape, printable};
 
 /// How findings are shown to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +86,7 @@ fn severity(finding: &Finding) -> &'static str {
 
 /// Escapes the message of a workflow command.
 fn data(text: &str) -> String {
-    let lines: Vec<String> = text.split('\n').map(escaped).collect();
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
     lines.join("\n").replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
@@ -100,22 +101,22 @@ fn group<'f>(finding: &'f Finding, text: &ManifestText) -> Group<'f> {
         Severity::Warning => Level::WARNING,
     };
     let start = text.position(finding.span.start);
-    let mut group = Group::with_title(level.primary_title(escaped(&finding.message)).id(finding.code));
+    let mut group = Group::with_title(level.primary_title(printable(&finding.message)).id(finding.code));
     if finding.span == (0..0) {
         // What is missing from the manifest as a whole stands nowhere: a caret would blame the first line.
-        group = group.element(Origin::path(escaped(&text.path)));
+        group = group.element(Origin::path(printable(&text.path)));
     }
     for (snippet, whole_line) in snippets(finding, text).into_iter().filter(|_| finding.span != (0..0)) {
         group = if whole_line {
-            group.element(snippet.path(escaped(&text.path)))
+            group.element(snippet.path(printable(&text.path)))
         } else {
             // The snippet begins somewhere in its line, so its own columns would be wrong.
-            let origin = Origin::path(escaped(&text.path)).line(start.line).char_column(start.column);
+            let origin = Origin::path(printable(&text.path)).line(start.line).char_column(start.column);
             group.element(origin).element(snippet)
         };
     }
     for hint in &finding.hints {
-        group = group.element(Level::HELP.message(escaped(hint)));
+        group = group.element(Level::HELP.message(printable(hint)));
     }
     group
 }
@@ -130,7 +131,7 @@ fn snippets<'f>(finding: &Finding, text: &ManifestText) -> Vec<(Snippet<'f, Anno
     for (span, label, kind) in marks {
         let new = Excerpt::new(text, &span);
         let mark = kind.span(new.place(text, &span));
-        let mark = if label.is_empty() { mark } else { mark.label(escaped(label)) };
+        let mark = if label.is_empty() { mark } else { mark.label(printable(label)) };
         match snippets.iter_mut().find(|(excerpt, _)| excerpt.window == new.window) {
             Some((_, marks)) => marks.push(mark),
             None => snippets.push((new, vec![mark])),
@@ -180,7 +181,7 @@ impl Excerpt {
 fn safe(line: &str) -> String {
     let line = line.trim_end_matches('\r');
     line.chars()
-        .map(|character| if is_unsafe(character) && character != '\t' { '\u{fffd}' } else { character })
+        .map(|character| if must_escape(character) && character != '\t' { '\u{fffd}' } else { character })
         .collect()
 }
 
@@ -200,7 +201,10 @@ mod tests {
     fn nothing_hostile_reaches_the_terminal() {
         let (findings, text) = both(HOSTILE);
         let rendered = render(&findings, &text, Style::Plain) + &to_github(&findings, &text);
-        assert!(!rendered.chars().any(|character| is_unsafe(character) && character != '\n'), "{rendered:?}");
+        assert!(
+            !rendered.chars().any(|character| must_escape(character) && character != '\n'),
+            "{rendered:?}"
+        );
         assert!(rendered.contains("\\u{1b}[31m"), "{rendered}");
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::table::Table;
-use super::text::must_escape;
 use crate::manifest::{Clip, Manifest};
+use crate::text::{markdown, must_escape};
 
 /// Above this many clips the card counts licences instead of naming each clip's.
 const MAX_CLIPS: usize = 1_000;
@@ -142,25 +142,6 @@ fn quoted(text: &str) -> String {
         }
     }
     yaml + "\""
-}
-
-/// `text` on one line of Markdown, where it means only itself.
-fn markdown(text: &str) -> String {
-    let mut markdown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => markdown.push_str("&amp;"),
-            '<' => markdown.push_str("&lt;"),
-            '>' => markdown.push_str("&gt;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '|' | '~' | '$' => {
-                markdown.extend(['\\', c]);
-            }
-            c if c.is_whitespace() => markdown.push(' '),
-            c if must_escape(c) => markdown.push(char::REPLACEMENT_CHARACTER),
-            c => markdown.push(c),
-        }
-    }
-    markdown
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lock::{ClipLine, Lock};
-use super::text::printable;
+use crate::text::printable;
 
 impl Lock {
     /// What changed from this lock to `other`, a sentence each: dataset, clips, steps, tables, frozen versions.

@@ -12,10 +12,10 @@ use super::files::{
 use super::lock::TableLine;
 use super::parquet::write_table;
 use super::table::{Identity, Table};
-use super::text::printable;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::store::Digest;
+use crate::text::printable;
 
 /// Brings the folder of the manifest's version, inside the folder `outputs`, up to date with `tables`.
 ///

@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use super::files::is_table_file;
 use super::lock::{ClipLine, Lock, Released, StepLine, TableLine};
-use super::text::{must_escape, printable};
 use crate::error::{Error, Result};
 use crate::store::Digest;
+use crate::text::{must_escape, printable};
 
 /// The version of the format.
 const FORMAT: u32 = 1;

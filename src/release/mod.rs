@@ -16,7 +16,6 @@ mod project;
 mod segments;
 mod table;
 mod tables;
-mod text;
 mod verify;
 
 #[cfg(test)]

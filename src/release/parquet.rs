@@ -21,9 +21,9 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use super::table::{Identity, Table, append, none_of};
-use super::text::printable;
 use crate::error::{Error, Result};
 use crate::stages::Values;
+use crate::text::printable;
 
 /// Rows of a row group: a reader that wants few rows decodes at most these.
 const ROW_GROUP: usize = 65_536;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::text::printable;
 use crate::error::{Error, Result};
 use crate::stages::{Frame, Values};
+use crate::text::printable;
 
 /// A table of a release.
 #[derive(Debug, Clone, PartialEq)]

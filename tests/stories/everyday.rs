@@ -123,6 +123,9 @@ fn editors_shells_and_readers_of_manuals_are_served() {
     let space = Space::empty();
     let schema: serde_json::Value = serde_json::from_str(&space.run(&["schema"]).succeeds().stdout).unwrap();
     assert!(schema["properties"]["clip"].is_object());
+    let beside = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("taqsim.schema.json");
+    let beside: serde_json::Value = serde_json::from_slice(&std::fs::read(beside).unwrap()).unwrap();
+    assert_eq!(schema, beside, "taqsim.schema.json is not what `taqsim schema` prints");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         space.run(&["completions", shell]).succeeds().prints("taqsim");
     }

@@ -11,6 +11,7 @@ mod clones;
 mod edits;
 mod everyday;
 mod freshness;
+mod interruptions;
 mod names;
 mod readme;
 mod same_bits;
