@@ -67,7 +67,7 @@ mod tests {
             ("plain عود", "`plain عود`"),
             ("\u{1b}[31mred", "`\\u{1b}[31mred`"),
             ("a\u{202e}b", "`a\\u{202e}b`"),
-            ("two\nlines\r", "`two\\nlines\\u{d}`"),
+            ("two\nlines\r", "`two\\nlines\\r`"),
             ("\u{9b}1m", "`\\u{9b}1m`"),
         ] {
             assert_eq!(quoted(text), shown);
