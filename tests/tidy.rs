@@ -59,7 +59,7 @@ const FORBIDDEN: &[Rule] = &[
         is_numeric,
         "its last bits differ from machine to machine: take it from libm, or do without",
     ),
-    (&["FftPlanner::", "FftPlanner<"], is_numeric, "it chooses by CPU: take FftPlannerScalar"),
+    (&["rustfft::", "realfft::"], is_numeric, "their twiddle factors depend on the CPU: take RealFft"),
     (
         &["fs::", "File::"],
         |path| is_numeric(path) && path != "src/stages/input.rs",
