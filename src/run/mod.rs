@@ -5,6 +5,9 @@ mod fetch;
 mod schedule;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 pub use executor::{Executor, Local};
 pub use fetch::{Roots, digest_of_source, file_digest, observe, plain, probe, stat_of};
 
