@@ -51,7 +51,7 @@ fn look_at_sources(manifest: &Manifest, roots: &Roots, outcome: &mut Outcome) {
     for clip in &manifest.clips {
         let Some(place) = outcome.places.clip(&clip.id) else { continue };
         match probe(roots, &clip.source) {
-            Err(error) => outcome.findings.push(Finding::source_missing(place, &clip.source, &error.message)),
+            Err(error) => outcome.findings.push(Finding::source_unusable(place, &error)),
             Ok(probe) => {
                 let Some(duration) = probe.duration_s else { continue };
                 // A range ends at the nearest frame, so half a frame more than there is still fits.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::codes::CODES;
 use super::*;
+use crate::error::Error;
 use crate::stages::{Embed, Reduce, Segment};
 
 /// A `[dataset]` and a clip, for fragments that have none.
@@ -347,7 +348,8 @@ fn what_is_not_utf_8_and_what_the_sources_say_have_codes_too() {
     );
     let clip = outcome.places.clip("a").expect("the clip is there");
     let mut findings = Findings::default();
-    findings.push(Finding::source_missing(clip, "a.wav", "No such file or directory"));
+    let missing = Error::cannot_read("a.wav", "no such file");
+    findings.push(Finding::source_unusable(clip, &missing));
     findings.push(Finding::range_past_end(clip, 1, 30.0, 10.0));
     let shown = render(&findings, &outcome.text, Style::Plain);
     assert!(

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::names::quoted;
 use super::places::ClipPlace;
+use crate::error::Error;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,13 +53,9 @@ impl Finding {
     }
 
     /// A clip's source is not there, or may not be read, for `cause`.
-    pub fn source_missing(clip: &ClipPlace, source: &str, cause: &str) -> Self {
-        Self::error(
-            "T0701",
-            clip.source.clone(),
-            format!("cannot read the source {}: {cause}", quoted(source)),
-        )
-        .hint("paths are relative to the folder of the manifest")
+    pub fn source_unusable(clip: &ClipPlace, cause: &Error) -> Self {
+        let finding = Self::error("T0701", clip.source.clone(), cause.message.clone());
+        cause.hints.iter().fold(finding, |finding, hint| finding.hint(hint.clone()))
     }
 
     /// The `nth` range of a clip (from 0) ends at `end` s, after its source does at `duration` s.

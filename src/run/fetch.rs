@@ -117,10 +117,10 @@ impl OpenSource {
         Input::file(self.path.clone())
     }
 
-    /// What was read is worth nothing if it was written to meanwhile.
-    pub(super) fn check_unchanged(&self) -> Result<()> {
+    /// What came of reading it: nothing, if it was written to meanwhile.
+    pub(super) fn settle<T>(&self, outcome: Result<T>) -> Result<T> {
         match stat_of(&self.path) {
-            Ok(stat) if stat == self.stat => Ok(()),
+            Ok(stat) if stat == self.stat => outcome.map_err(|error| naming(error, &self.name)),
             _ => Err(self.changed()),
         }
     }
@@ -174,10 +174,14 @@ pub fn digest_of_source(roots: &Roots, source: &str) -> Result<Option<Digest>> {
 /// When it may not or cannot be read, or is no audio that can be decoded.
 pub fn probe(roots: &Roots, source: &str) -> Result<Probe> {
     let reader = Input::file(roots.resolve(source)?).reader()?;
-    let opened = decode::Source::open(reader);
-    let source =
-        opened.map_err(|error| Error { message: format!("cannot decode `{source}`: {error}"), ..error })?;
-    Ok(source.probe().clone())
+    let opened = decode::Source::open(reader).map_err(|error| naming(error, source))?;
+    Ok(opened.probe().clone())
+}
+
+/// The error of something that decoded a source, and knew no name for it.
+pub(super) fn naming(error: Error, source: &str) -> Error {
+    let message = error.message.replacen("the source", &format!("`{source}`"), 1);
+    Error { message, ..error }
 }
 
 /// What the file system says of the file at `path`.

@@ -164,8 +164,11 @@ impl<'a> Work<'a> {
                 Read::Value(value) => inputs.push(value.name, self.value(value)?),
             }
         }
-        let outputs = self.setting.executor.execute(self.tasks.stage(task), &inputs, &context)?;
-        source.map_or(Ok(()), |source| source.check_unchanged())?;
+        let outputs = self.setting.executor.execute(self.tasks.stage(task), &inputs, &context);
+        let outputs = match source {
+            Some(source) => source.settle(outputs)?,
+            None => outputs?,
+        };
         let mut digests = OutputDigests::new();
         for (name, bytes) in outputs {
             digests.insert(name.to_owned(), self.setting.store.write(&bytes)?);
