@@ -1,8 +1,11 @@
 //! Encoded audio to samples: the frames of the ranges that are asked for, and no others.
 
+mod au;
 mod edit_list;
 mod open;
 mod packets;
+mod plain;
+mod rf64;
 #[cfg(test)]
 mod tests;
 

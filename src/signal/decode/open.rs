@@ -13,9 +13,9 @@ use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
 use super::edit_list::{self, Edit, Movie};
+use super::plain::{self, Plain};
 use super::{Probe, cannot};
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::signal::layout::Layout;
 
 /// A source whose container and codec are known, at its first packet.
@@ -75,7 +75,12 @@ where
     }
     let movie = edit_list::read(&mut stream, length);
     stream.rewind().map_err(cannot)?;
+    let header = plain::header(&mut stream)?;
+    stream.rewind().map_err(cannot)?;
     let stream = MediaSourceStream::new(Box::new(Measured { stream, length }), Default::default());
+    if let Some(header) = header {
+        return describe(Box::new(Plain::new(stream, &header, length)), &movie);
+    }
     let container = symphonia::default::get_probe()
         .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
         .map_err(|cause| not_audio(&cause))?;
@@ -97,6 +102,9 @@ fn describe(container: Box<dyn FormatReader>, movie: &Movie) -> Result<Opened> {
     let Some(CodecParameters::Audio(parameters)) = track.codec_params.clone() else {
         return Err(cannot("it has no audio track"));
     };
+    if let Some(channels) = &parameters.channels {
+        check_channels(channels)?;
+    }
     let (format, name) = (container.format_info().format, codec_name(parameters.codec));
     let decoder = symphonia::default::get_codecs()
         .make_audio_decoder(&parameters, &options(parameters.codec))
@@ -130,10 +138,15 @@ fn signal_of(parameters: &AudioCodecParameters) -> Result<(u32, Layout)> {
     if !SAMPLE_RATES.contains(&rate) {
         return Err(cannot(format!("its sample rate is {rate} Hz")));
     }
-    if !(1..=MOST_CHANNELS).contains(&channels.count()) {
-        return Err(cannot(format!("it has {} channels", channels.count())));
-    }
+    check_channels(channels)?;
     Ok((rate, layout(channels)))
+}
+
+fn check_channels(channels: &Channels) -> Result<()> {
+    match channels.count() {
+        1..=MOST_CHANNELS => Ok(()),
+        count => Err(cannot(format!("it has {count} channels"))),
+    }
 }
 
 fn layout(channels: &Channels) -> Layout {
@@ -157,7 +170,7 @@ fn timing(format: FormatId, track: &Track, id: AudioCodecId, rate: u32, movie: &
         start: if stamped { start } else { 0 },
         first,
         end,
-        declared: counted.and_then(|frames| declared(format, track, frames)),
+        declared: counted.and_then(|frames| declared(format, track, id, frames)),
         seekable: stamped && !is_adpcm(id),
         gapless_stamps: matches!(format, well_known::FORMAT_ID_FLAC | well_known::FORMAT_ID_OGG),
         warm_up,
@@ -202,11 +215,13 @@ fn edited(edit: &Edit, total: Option<i64>, rate: u32) -> (i64, Option<i64>) {
     }
 }
 
-/// Containers whose headers count frames exactly. An MP3's tag may count itself or a frame too many.
-fn declared(format: FormatId, track: &Track, frames: i64) -> Option<i64> {
+/// Containers whose headers count frames exactly. An MP3's tag may count itself or a frame too many, and
+/// ffmpeg's CAF counts the last packet of ALAC as full; that one's packets are listed, so that none is missed.
+fn declared(format: FormatId, track: &Track, id: AudioCodecId, frames: i64) -> Option<i64> {
     match format {
         well_known::FORMAT_ID_WAVE | well_known::FORMAT_ID_AIFF | well_known::FORMAT_ID_FLAC => Some(frames),
-        well_known::FORMAT_ID_ISOMP4 | well_known::FORMAT_ID_CAF => Some(frames),
+        well_known::FORMAT_ID_ISOMP4 | plain::FORMAT => Some(frames),
+        well_known::FORMAT_ID_CAF if id != codec::CODEC_ID_ALAC => Some(frames),
         well_known::FORMAT_ID_MP3 if track.delay.is_some() => Some((frames - 2 * 1152).max(0)),
         _ => None,
     }
@@ -221,7 +236,7 @@ fn duration(track: &Track, timing: &Timing, rate: u32) -> Option<f64> {
 }
 
 fn not_audio(cause: &Cause) -> Error {
-    let known = "wav, flac, mp3, m4a (AAC-LC or ALAC), ogg (Vorbis), aiff, caf and mka are read";
+    let known = "wav, flac, mp3, m4a (AAC-LC or ALAC), ogg (Vorbis), aiff, au, caf and mka are read";
     match cause {
         Cause::Unsupported(what) if what.contains("no suitable format reader") => {
             cannot("it is not audio that can be read").hint(known)
