@@ -138,9 +138,10 @@ fn extreme_samples_become_a_master_or_an_error() {
 
 #[test]
 fn tables_of_more_packets_than_there_are_end() {
-    let (_, file) = files::every().into_iter().find(|(name, _)| name == "m4a").unwrap();
+    let file = |name: &str| files::every().into_iter().find(|(of, _)| of == name).unwrap().1;
+    let (whole, fragments) = (file("m4a"), file("fragments.m4a"));
     let table = |kind: &[u8; 4], numbers: &[u32]| {
-        let mut damaged = file.clone();
+        let mut damaged = if kind == b"trun" { fragments.clone() } else { whole.clone() };
         let at = damaged.windows(4).position(|bytes| bytes == kind).unwrap() + 8;
         for (slot, number) in damaged[at..].chunks_exact_mut(4).zip(numbers) {
             slot.copy_from_slice(&number.to_be_bytes());
@@ -157,6 +158,8 @@ fn tables_of_more_packets_than_there_are_end() {
         table(b"stsc", &[1, 1, u32::MAX, 1]),
         table(b"stsc", &[u32::MAX, 1, u32::MAX, 1]),
         table(b"stco", &[u32::MAX]),
+        table(b"trun", &[u32::MAX]),
+        table(b"trun", &[200_000_000]),
     ] {
         Decoded::of(&file).check(&file.0);
         let mut source = Source::open(Cursor::new(file.1));

@@ -28,8 +28,17 @@ pub(super) struct Movie {
     pub(super) fragmented: bool,
 }
 
+/// Where a fragment says how many packets it has.
+const RUNS: [&[u8; 4]; 3] = [b"moof", b"traf", b"trun"];
+
 /// Neither files nor atoms of music files come near to this many children.
 const MOST_ATOMS: usize = 4096;
+
+/// Whether a fragment declares more packets than the file has bytes; its reader would count them all.
+pub(super) fn is_endless(stream: &mut (impl Read + Seek), length: u64) -> bool {
+    let file = Atom { kind: *b"file", start: 0, end: length };
+    read_at::<4>(stream, 4) == Some(*b"ftyp") && most_packets(stream, file, &RUNS) > length
+}
 
 /// What the file says; nothing where it is no MP4, or a damaged one.
 pub(super) fn read(stream: &mut (impl Read + Seek), length: u64) -> Movie {
@@ -94,6 +103,22 @@ fn read_entry(stream: &mut (impl Read + Seek), at: u64, long: bool) -> Option<(u
     Some((u64::from(length), i64::from(start)))
 }
 
+/// The largest count at the end of `path`, also in atoms that are cut short.
+fn most_packets(stream: &mut (impl Read + Seek), parent: Atom, path: &[&[u8; 4]]) -> u64 {
+    let Some((kind, rest)) = path.split_first() else {
+        return read_at(stream, parent.start + 4).map_or(0, |count| u64::from(u32::from_be_bytes(count)));
+    };
+    let (mut most, mut at) = (0, parent.start);
+    while let Some(atom) = read_header(stream, at, parent.end) {
+        at = atom.end;
+        if atom.kind == **kind {
+            let within = Atom { end: atom.end.min(parent.end), ..atom };
+            most = most.max(most_packets(stream, within, rest));
+        }
+    }
+    most
+}
+
 fn child(stream: &mut (impl Read + Seek), parent: Atom, kind: &[u8; 4]) -> Option<Atom> {
     children(stream, parent).into_iter().find(|atom| atom.kind == *kind)
 }
@@ -102,14 +127,15 @@ fn children(stream: &mut (impl Read + Seek), parent: Atom) -> Vec<Atom> {
     let mut atoms = Vec::new();
     let mut at = parent.start;
     while atoms.len() < MOST_ATOMS {
-        let Some(atom) = read_header(stream, at, parent.end) else { break };
+        let atom = read_header(stream, at, parent.end).filter(|atom| atom.end <= parent.end);
+        let Some(atom) = atom else { break };
         at = atom.end;
         atoms.push(atom);
     }
     atoms
 }
 
-/// The atom whose header stands at `at`, if it lies wholly before `limit`.
+/// The atom whose header stands at `at`, wholly before `limit`.
 fn read_header(stream: &mut (impl Read + Seek), at: u64, limit: u64) -> Option<Atom> {
     if at.checked_add(8)? > limit {
         return None;
@@ -121,7 +147,7 @@ fn read_header(stream: &mut (impl Read + Seek), at: u64, limit: u64) -> Option<A
         size => (8, u64::from(size)),
     };
     let end = at.checked_add(size)?;
-    (size >= header && end <= limit).then_some(Atom { kind, start: at + header, end })
+    (size >= header).then_some(Atom { kind, start: at + header, end })
 }
 
 fn version(stream: &mut (impl Read + Seek), atom: Atom) -> Option<u8> {

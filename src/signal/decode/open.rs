@@ -73,6 +73,11 @@ where
     if length == 0 {
         return Err(cannot("it is empty"));
     }
+    if edit_list::is_endless(&mut stream, length) {
+        return Err(cannot(
+            "its header is damaged: a fragment declares more packets than the file has bytes",
+        ));
+    }
     let movie = edit_list::read(&mut stream, length);
     stream.rewind().map_err(cannot)?;
     let header = plain::header(&mut stream)?;
