@@ -1,5 +1,6 @@
 //! Embed: a segment becomes a row. Every kind gives one output, `features`: a frame with a row per span.
 
+mod rows;
 mod spectral;
 
 pub use spectral::Spectral;
