@@ -32,6 +32,8 @@ segment.silence v1 {"frame_length":2048,"hop_length":512,"min_length":0.0,"min_s
   spans 0c25e974b6cb5e279775db4c7aca66286c7182c7f111fdd9569e3a547e71595a
 embed.spectral v1 {"hop_length":512,"n_fft":2048,"n_mels":128,"n_mfcc":20,"roll_percent":0.85}
   features ea9f719afe25a14792a30cde8d8a300e93d0011112078ada8c1ef9e26e2adbd8
+embed.mfcc v1 {"hop_length":512,"htk":false,"lifter":0.0,"n_fft":2048,"n_mels":128,"n_mfcc":20}
+  features ba2983d8114e473077809d05a6b71f1b8391413d12fcd13244aa06622ab29266
 reduce.pca v1 {"dims":2,"scale":"zscore"}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}

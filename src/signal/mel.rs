@@ -2,9 +2,9 @@
 
 use std::f64::consts::PI;
 
-use super::Matrix;
+use super::{Matrix, Stft};
 
-/// Triangular filters on Slaney's mel scale, each of unit area (`librosa.filters.mel` with its defaults).
+/// Triangular filters on a mel scale, each of unit area (`librosa.filters.mel` with `norm="slaney"`).
 #[derive(Debug, Clone)]
 pub struct MelFilters {
     filters: Vec<Filter>,
@@ -18,10 +18,26 @@ struct Filter {
 }
 
 impl MelFilters {
-    /// `n_mels` filters from 0 Hz to half of `sample_rate` (Hz), over the `n_fft / 2 + 1` bins of a spectrum.
+    /// `n_mels` filters from 0 Hz to half of `sample_rate` (Hz), over the `n_fft / 2 + 1` bins of a spectrum, on
+    /// Slaney's scale.
     pub fn new(sample_rate: f64, n_fft: usize, n_mels: usize) -> Self {
-        let top = hz_to_mel(sample_rate / 2.0);
-        let edge = |i: usize| mel_to_hz(top * i as f64 / (n_mels + 1) as f64);
+        Self::on_scale(sample_rate, n_fft, n_mels, hz_to_mel, mel_to_hz)
+    }
+
+    /// As [`MelFilters::new`], on the scale of HTK (`htk=True`).
+    pub fn htk(sample_rate: f64, n_fft: usize, n_mels: usize) -> Self {
+        Self::on_scale(sample_rate, n_fft, n_mels, hz_to_htk_mel, htk_mel_to_hz)
+    }
+
+    fn on_scale(
+        sample_rate: f64,
+        n_fft: usize,
+        n_mels: usize,
+        to_mel: fn(f64) -> f64,
+        to_hz: fn(f64) -> f64,
+    ) -> Self {
+        let top = to_mel(sample_rate / 2.0);
+        let edge = |i: usize| to_hz(top * i as f64 / (n_mels + 1) as f64);
         let bins: Vec<f64> = (0..=n_fft / 2).map(|k| k as f64 * sample_rate / n_fft as f64).collect();
         let filters = (0..n_mels).map(|i| Filter::new(&bins, edge(i), edge(i + 1), edge(i + 2))).collect();
         Self { filters }
@@ -62,6 +78,24 @@ fn mel_to_hz(mel: f64) -> f64 {
     if mel < 15.0 { mel * 200.0 / 3.0 } else { 1000.0 * libm::exp((mel - 15.0) * libm::log(6.4) / 27.0) }
 }
 
+/// HTK's scale: 2595 log10(1 + f / 700).
+fn hz_to_htk_mel(hz: f64) -> f64 {
+    2595.0 * libm::log10(1.0 + hz / 700.0)
+}
+
+fn htk_mel_to_hz(mel: f64) -> f64 {
+    700.0 * (libm::pow(10.0, mel / 2595.0) - 1.0)
+}
+
+/// The power in each mel band, one row a frame (`librosa.feature.melspectrogram`).
+pub fn mel_spectrogram(stft: &mut Stft, filters: &MelFilters, samples: &[f64]) -> Matrix {
+    let mut bands = Matrix::zeros(stft.n_frames(samples.len()), filters.n_mels());
+    for frame in 0..bands.n_rows() {
+        filters.apply(stft.power(samples, frame), bands.row_mut(frame));
+    }
+    bands
+}
+
 /// Powers in dB re 1, none below 1e-10 and none more than `top_db` below the greatest of them all
 /// (`librosa.power_to_db(S, top_db=top_db)`).
 pub fn power_to_db(powers: &mut [f64], top_db: f64) {
@@ -75,6 +109,15 @@ pub fn power_to_db(powers: &mut [f64], top_db: f64) {
     }
 }
 
+/// Amplitudes in dB below the greatest of them all, none more than `top_db` below it and none of them below 1e-5
+/// (`librosa.amplitude_to_db(S, ref=np.max, top_db=top_db)`).
+pub fn amplitude_to_db(amplitudes: &mut [f64], top_db: f64) {
+    amplitudes.iter_mut().for_each(|amplitude| *amplitude *= *amplitude);
+    power_to_db(amplitudes, top_db);
+    let greatest = amplitudes.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    amplitudes.iter_mut().for_each(|db| *db -= greatest);
+}
+
 /// The first `n_mfcc` cepstral coefficients of each row of mel bands in dB: the orthonormal DCT-II
 /// (`librosa.feature.mfcc(S=bands)`). One row a frame.
 pub fn mfcc(bands: &Matrix, n_mfcc: usize) -> Matrix {
@@ -86,6 +129,19 @@ pub fn mfcc(bands: &Matrix, n_mfcc: usize) -> Matrix {
         }
     }
     coefficients
+}
+
+/// Weights cepstral coefficient n by 1 + `lifter` / 2 sin(pi (n + 1) / `lifter`); not at all when `lifter` is 0
+/// (`librosa.feature.mfcc(lifter=lifter)`).
+pub fn lift(coefficients: &mut Matrix, lifter: f64) {
+    if lifter == 0.0 {
+        return;
+    }
+    let weight = |n: usize| 1.0 + lifter / 2.0 * libm::sin(PI * (n + 1) as f64 / lifter);
+    let weights: Vec<f64> = (0..coefficients.n_cols()).map(weight).collect();
+    for frame in 0..coefficients.n_rows() {
+        coefficients.row_mut(frame).iter_mut().zip(&weights).for_each(|(value, weight)| *value *= weight);
+    }
 }
 
 fn dct_basis(n_out: usize, n_in: usize) -> Matrix {

@@ -20,7 +20,7 @@ mod stft;
 pub use fft::RealFft;
 pub use linalg::{covariance, dot, gram, largest_eigenpairs, squared_distance};
 pub use matrix::Matrix;
-pub use mel::{MelFilters, delta, mfcc, power_to_db};
+pub use mel::{MelFilters, amplitude_to_db, delta, lift, mel_spectrogram, mfcc, power_to_db};
 pub use random::Random;
 pub use spectral::{
     ContrastBands, bandwidth, bin_frequencies, centroid, contrast, flatness, frame_rms, rms, roll_off,

@@ -115,6 +115,7 @@ kinds! {
     /// How a segment becomes a row of numbers.
     Embed {
         "spectral" => Spectral(embed::Spectral),
+        "mfcc" => Mfcc(embed::Mfcc),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Embed: a segment becomes a row. Every kind gives one output, `features`: a frame with a row per span.
 
+mod mfcc;
 mod rows;
 mod spectral;
 
+pub use mfcc::Mfcc;
 pub use spectral::Spectral;
