@@ -116,6 +116,7 @@ kinds! {
     Embed {
         "spectral" => Spectral(embed::Spectral),
         "mfcc" => Mfcc(embed::Mfcc),
+        "mel" => Mel(embed::Mel),
     }
 }
 
