@@ -117,6 +117,7 @@ kinds! {
         "spectral" => Spectral(embed::Spectral),
         "mfcc" => Mfcc(embed::Mfcc),
         "mel" => Mel(embed::Mel),
+        "chroma" => Chroma(embed::Chroma),
     }
 }
 

@@ -1,10 +1,14 @@
 //! Embed: a segment becomes a row. Every kind gives one output, `features`: a frame with a row per span.
 
+mod chroma;
 mod mel;
 mod mfcc;
 mod rows;
 mod spectral;
+mod tuning;
 
+pub use chroma::{Chroma, ChromaFrom};
 pub use mel::Mel;
 pub use mfcc::Mfcc;
 pub use spectral::Spectral;
+pub use tuning::{Estimated, Tuning};
