@@ -38,6 +38,8 @@ embed.mel v1 {"hop_length":512,"htk":false,"n_fft":2048,"n_mels":128}
   features 94ac81c53ac7282d8f6e104db8e3effe8482cb0cb84b159b6574f2bfd5097cd0
 embed.chroma v1 {"bins_per_octave":36,"from":"stft","hop_length":512,"n_chroma":12,"n_fft":2048,"tuning":"estimate","win_len_smooth":41}
   features fe2155b23dc0a5d3898985b28d0993786c99913d7dcabdda5d54eb2127f5f66f
+embed.cqt v1 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_bins":84,"tuning":0.0}
+  features 16ac9eb9e64c3b2eaff2a02670df642f0e9a1ca3c4e08297418d73129054faa4
 reduce.pca v1 {"dims":2,"scale":"zscore"}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}

@@ -118,6 +118,7 @@ kinds! {
         "mfcc" => Mfcc(embed::Mfcc),
         "mel" => Mel(embed::Mel),
         "chroma" => Chroma(embed::Chroma),
+        "cqt" => Cqt(embed::ConstantQ),
     }
 }
 

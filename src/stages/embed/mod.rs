@@ -1,6 +1,7 @@
 //! Embed: a segment becomes a row. Every kind gives one output, `features`: a frame with a row per span.
 
 mod chroma;
+mod cqt;
 mod mel;
 mod mfcc;
 mod rows;
@@ -8,6 +9,7 @@ mod spectral;
 mod tuning;
 
 pub use chroma::{Chroma, ChromaFrom};
+pub use cqt::ConstantQ;
 pub use mel::Mel;
 pub use mfcc::Mfcc;
 pub use spectral::Spectral;
