@@ -40,6 +40,8 @@ embed.chroma v1 {"bins_per_octave":36,"from":"stft","hop_length":512,"n_chroma":
   features fe2155b23dc0a5d3898985b28d0993786c99913d7dcabdda5d54eb2127f5f66f
 embed.cqt v1 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_bins":84,"tuning":0.0}
   features 16ac9eb9e64c3b2eaff2a02670df642f0e9a1ca3c4e08297418d73129054faa4
+embed.contrast v1 {"hop_length":512,"n_fft":2048}
+  features 807f41bba1735b67ff1be6fb857492352bfd0d7b7a4794628ac995b665091aef
 reduce.pca v1 {"dims":2,"scale":"zscore"}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}

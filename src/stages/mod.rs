@@ -119,6 +119,7 @@ kinds! {
         "mel" => Mel(embed::Mel),
         "chroma" => Chroma(embed::Chroma),
         "cqt" => Cqt(embed::ConstantQ),
+        "contrast" => Contrast(embed::Contrast),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Embed: a segment becomes a row. Every kind gives one output, `features`: a frame with a row per span.
 
 mod chroma;
+mod contrast;
 mod cqt;
 mod mel;
 mod mfcc;
@@ -9,6 +10,7 @@ mod spectral;
 mod tuning;
 
 pub use chroma::{Chroma, ChromaFrom};
+pub use contrast::Contrast;
 pub use cqt::ConstantQ;
 pub use mel::Mel;
 pub use mfcc::Mfcc;
