@@ -42,6 +42,8 @@ embed.cqt v1 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_
   features 16ac9eb9e64c3b2eaff2a02670df642f0e9a1ca3c4e08297418d73129054faa4
 embed.contrast v1 {"hop_length":512,"n_fft":2048}
   features 807f41bba1735b67ff1be6fb857492352bfd0d7b7a4794628ac995b665091aef
+embed.tonnetz v1 {"bins_per_octave":36,"hop_length":512,"n_chroma":12,"tuning":"estimate"}
+  features e6e46fe72ff220bec0ab7e5845539d2b81ab5577e536f0550524a5f24666699c
 reduce.pca v1 {"dims":2,"scale":"zscore"}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}

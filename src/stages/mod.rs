@@ -120,6 +120,7 @@ kinds! {
         "chroma" => Chroma(embed::Chroma),
         "cqt" => Cqt(embed::ConstantQ),
         "contrast" => Contrast(embed::Contrast),
+        "tonnetz" => Tonnetz(embed::Tonnetz),
     }
 }
 

@@ -7,6 +7,7 @@ mod mel;
 mod mfcc;
 mod rows;
 mod spectral;
+mod tonnetz;
 mod tuning;
 
 pub use chroma::{Chroma, ChromaFrom};
@@ -15,4 +16,5 @@ pub use cqt::ConstantQ;
 pub use mel::Mel;
 pub use mfcc::Mfcc;
 pub use spectral::Spectral;
+pub use tonnetz::Tonnetz;
 pub use tuning::{Estimated, Tuning};
