@@ -44,6 +44,8 @@ embed.contrast v1 {"hop_length":512,"n_fft":2048}
   features 807f41bba1735b67ff1be6fb857492352bfd0d7b7a4794628ac995b665091aef
 embed.tonnetz v1 {"bins_per_octave":36,"hop_length":512,"n_chroma":12,"tuning":"estimate"}
   features e6e46fe72ff220bec0ab7e5845539d2b81ab5577e536f0550524a5f24666699c
+embed.rhythm v1 {"hop_length":512,"start_bpm":120.0,"tightness":100.0,"win_length":384}
+  features 4a90e45a7a6f71a4bfaf9652c390625da250300fa42047997aebe293f75c62a6
 reduce.pca v1 {"dims":2,"scale":"zscore"}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}

@@ -121,6 +121,7 @@ kinds! {
         "cqt" => Cqt(embed::ConstantQ),
         "contrast" => Contrast(embed::Contrast),
         "tonnetz" => Tonnetz(embed::Tonnetz),
+        "rhythm" => Rhythm(embed::Rhythm),
     }
 }
 
