@@ -46,6 +46,8 @@ embed.tonnetz v1 {"bins_per_octave":36,"hop_length":512,"n_chroma":12,"tuning":"
   features e6e46fe72ff220bec0ab7e5845539d2b81ab5577e536f0550524a5f24666699c
 embed.rhythm v1 {"hop_length":512,"start_bpm":120.0,"tightness":100.0,"win_length":384}
   features 4a90e45a7a6f71a4bfaf9652c390625da250300fa42047997aebe293f75c62a6
+embed.fingerprint v1 {"from":"cqt","hop_length":256,"size":32}
+  features 83836e5f9abe30eb78a8adfc2238547af215d0ff88f09e3db9d61c41fe43896f
 reduce.pca v1 {"dims":2,"scale":"zscore"}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}

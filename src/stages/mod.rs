@@ -122,6 +122,7 @@ kinds! {
         "contrast" => Contrast(embed::Contrast),
         "tonnetz" => Tonnetz(embed::Tonnetz),
         "rhythm" => Rhythm(embed::Rhythm),
+        "fingerprint" => Fingerprint(embed::Fingerprint),
     }
 }
 

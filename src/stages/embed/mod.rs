@@ -3,6 +3,7 @@
 mod chroma;
 mod contrast;
 mod cqt;
+mod fingerprint;
 mod mel;
 mod mfcc;
 mod rhythm;
@@ -14,6 +15,7 @@ mod tuning;
 pub use chroma::{Chroma, ChromaFrom};
 pub use contrast::Contrast;
 pub use cqt::ConstantQ;
+pub use fingerprint::{Fingerprint, FingerprintFrom};
 pub use mel::Mel;
 pub use mfcc::Mfcc;
 pub use rhythm::Rhythm;
