@@ -100,18 +100,15 @@ impl<'p> Planned<'p> {
     }
 
     fn sort_failures(&self, built: &mut Built) {
+        let tasks = &self.plan.tasks;
         for (task, error) in &built.outcome.failures {
             let (failures, name) = match task.clip {
-                Some(clip) => (&mut built.failed, &project_clip(&self.plan, clip)),
-                None => (&mut built.failed_steps, &self.plan.tasks.step(*task).name),
+                Some(clip) => (&mut built.failed, &tasks.manifest.clips[clip].id),
+                None => (&mut built.failed_steps, &tasks.step(*task).name),
             };
             failures.entry(name.clone()).or_insert_with(|| error.clone());
         }
     }
-}
-
-fn project_clip(plan: &Plan, clip: usize) -> String {
-    plan.tasks.manifest.clips[clip].id.clone()
 }
 
 /// Builds everything, and brings draft and lock up to date.

@@ -72,9 +72,20 @@ impl Bench {
     }
 
     fn run(&self, executor: &dyn Executor, allow_failed: bool) -> Result<Outcome> {
-        let roots = Roots::new(self.folder.path(), &[])?;
-        let sources = observe(&self.manifest, &roots, &BTreeMap::new(), &self.store);
+        self.run_heard(executor, allow_failed, &|| {}, &|_, _| {})
+    }
+
+    /// A run before which something happens once it is planned, and whose events somebody hears who can stop it.
+    fn run_heard(
+        &self,
+        executor: &dyn Executor,
+        allow_failed: bool,
+        before: &dyn Fn(),
+        listener: &(dyn Fn(&Event, &AtomicBool) + Sync),
+    ) -> Result<Outcome> {
+        let (roots, sources) = self.observed();
         let plan = Plan::of(&self.manifest, &sources, &self.store)?;
+        before();
         let cancelled = AtomicBool::new(false);
         let setting = Setting {
             sources: &sources,
@@ -84,14 +95,19 @@ impl Bench {
             cancelled: &cancelled,
             allow_failed,
             for_tables: false,
-            listener: &|_| {},
+            listener: &|event| listener(event, &cancelled),
         };
         run(&plan, &setting, |_| true)
     }
 
-    fn statuses(&self) -> Vec<String> {
+    fn observed(&self) -> (Roots, Sources) {
         let roots = Roots::new(self.folder.path(), &[]).unwrap();
         let sources = observe(&self.manifest, &roots, &BTreeMap::new(), &self.store);
+        (roots, sources)
+    }
+
+    fn statuses(&self) -> Vec<String> {
+        let (_, sources) = self.observed();
         let plan = Plan::of(&self.manifest, &sources, &self.store).unwrap();
         let words = plan.statuses.iter().map(|(task, status)| (plan.tasks.name(*task), status));
         words.map(|(name, status)| format!("{name} {}", Status::word(status))).collect()
@@ -186,47 +202,20 @@ fn a_stage_that_changes_its_mind_is_reported() {
 #[test]
 fn a_source_that_changed_since_it_was_looked_at_is_not_used() {
     let bench = Bench::new(&[("a", "a.wav", b"a")]);
-    let roots = Roots::new(bench.folder.path(), &[]).unwrap();
-    let sources = observe(&bench.manifest, &roots, &BTreeMap::new(), &bench.store);
-    let plan = Plan::of(&bench.manifest, &sources, &bench.store).unwrap();
-    fs::write(bench.folder.path().join("a.wav"), b"other").unwrap();
-    let cancelled = AtomicBool::new(false);
-    let setting = Setting {
-        sources: &sources,
-        roots: &roots,
-        store: &bench.store,
-        executor: &Fake::default(),
-        cancelled: &cancelled,
-        allow_failed: false,
-        for_tables: false,
-        listener: &|_| {},
-    };
-    let outcome = run(&plan, &setting, |_| true).unwrap();
+    let write = || fs::write(bench.folder.path().join("a.wav"), b"other").unwrap();
+    let outcome = bench.run_heard(&Fake::default(), false, &write, &|_, _| {}).unwrap();
     assert!(outcome.failures.values().next().unwrap().message.contains("changed while the build ran"));
 }
 
 #[test]
 fn whoever_interrupts_gets_no_result_but_keeps_what_is_done() {
     let bench = Bench::new(&THREE);
-    let roots = Roots::new(bench.folder.path(), &[]).unwrap();
-    let sources = observe(&bench.manifest, &roots, &BTreeMap::new(), &bench.store);
-    let plan = Plan::of(&bench.manifest, &sources, &bench.store).unwrap();
-    let cancelled = AtomicBool::new(false);
-    let setting = Setting {
-        sources: &sources,
-        roots: &roots,
-        store: &bench.store,
-        executor: &Fake::default(),
-        cancelled: &cancelled,
-        allow_failed: false,
-        for_tables: false,
-        listener: &|event| {
-            if matches!(event, Event::Done { how: How::Ran, .. }) {
-                cancelled.store(true, Ordering::Relaxed);
-            }
-        },
+    let stop_after_the_first = |event: &Event, cancelled: &AtomicBool| {
+        if matches!(event, Event::Done { how: How::Ran, .. }) {
+            cancelled.store(true, Ordering::Relaxed);
+        }
     };
-    let error = run(&plan, &setting, |_| true).unwrap_err();
+    let error = bench.run_heard(&Fake::default(), false, &|| {}, &stop_after_the_first).unwrap_err();
     assert_eq!(error.kind, crate::error::Kind::Interrupted);
     assert!(bench.run(&Fake::default(), false).unwrap().n_recalled > 0);
 }
