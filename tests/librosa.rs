@@ -91,8 +91,8 @@ fn chroma_of_spectra(samples: &[f64], n_chroma: usize, tuning: f64) -> Vec<Vec<f
     rows_of(&chroma)
 }
 
-/// librosa resamples octaves with soxr, taqsim with a filter of its own.
-const OF_CQT: f64 = 2e-3;
+/// librosa resamples octaves with soxr, taqsim with filters of its own.
+const OF_CQT: f64 = 5e-3;
 
 /// A share that the resampling moves across a step of the quantiser moves 43 smoothed frames.
 const OF_CENS: f64 = 4e-2;

@@ -39,15 +39,15 @@ embed.mel v1 {"hop_length":512,"htk":false,"n_fft":2048,"n_mels":128}
 embed.chroma v1 {"bins_per_octave":36,"from":"stft","hop_length":512,"n_chroma":12,"n_fft":2048,"tuning":"estimate","win_len_smooth":41}
   features fe2155b23dc0a5d3898985b28d0993786c99913d7dcabdda5d54eb2127f5f66f
 embed.cqt v1 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_bins":84,"tuning":0.0}
-  features 16ac9eb9e64c3b2eaff2a02670df642f0e9a1ca3c4e08297418d73129054faa4
+  features db1b46ae09ac3e396492e37ce20a8a555635a7bf3c2dad94e2c70635b1ab5eb7
 embed.contrast v1 {"hop_length":512,"n_fft":2048}
   features 807f41bba1735b67ff1be6fb857492352bfd0d7b7a4794628ac995b665091aef
 embed.tonnetz v1 {"bins_per_octave":36,"hop_length":512,"n_chroma":12,"tuning":"estimate"}
-  features e6e46fe72ff220bec0ab7e5845539d2b81ab5577e536f0550524a5f24666699c
+  features a560db86892c82407baf6edeeb9056e46df0e6a550631af0318fc6aa0c9d5796
 embed.rhythm v1 {"hop_length":512,"start_bpm":120.0,"tightness":100.0,"win_length":384}
   features 4a90e45a7a6f71a4bfaf9652c390625da250300fa42047997aebe293f75c62a6
 embed.fingerprint v1 {"from":"cqt","hop_length":256,"size":32}
-  features 83836e5f9abe30eb78a8adfc2238547af215d0ff88f09e3db9d61c41fe43896f
+  features fb30f3460186509941fee693493e429346e0725c768ac1e7b6270d689eed0bc2
 reduce.pca v1 {"dims":2,"scale":"zscore"}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}

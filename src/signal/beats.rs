@@ -72,8 +72,9 @@ impl Path {
     fn best_before(&self, frame: usize, period: usize, penalties: &[f64]) -> Option<(usize, f64)> {
         let nearest = ((period as f64 / 2.0).round_ties_even() as usize).max(1);
         let mut best: Option<(usize, f64)> = None;
-        for distance in nearest..=(2 * period).min(frame) {
-            let score = self.scores[frame - distance] - penalties[distance];
+        let reach = (2 * period).min(frame);
+        for (distance, penalty) in penalties.iter().enumerate().take(reach + 1).skip(nearest) {
+            let score = self.scores[frame - distance] - penalty;
             if best.is_none_or(|(_, greatest)| score > greatest) {
                 best = Some((frame - distance, score));
             }

@@ -32,7 +32,7 @@ pub struct Chroma {
     #[schemars(range(min = 2, max = 120))]
     pub n_chroma: u32,
     /// From one frame to the next, samples at 22,050 Hz; for "cqt" and "cens" best a multiple of 64.
-    #[schemars(range(min = 16, max = 16384))]
+    #[schemars(range(min = 64, max = 16384))]
     pub hop_length: u32,
     /// Length of the transform of "stft", samples at 22,050 Hz: a power of two.
     #[schemars(extend("enum" = [256, 512, 1024, 2048, 4096, 8192, 16384]))]
@@ -90,8 +90,8 @@ impl Stage for Chroma {
         let mut octaves = Octaves::new(self.hop_length, self.bins_per_octave, self.tuning);
         describe_segments(inputs, context, &columns, |samples| {
             let (chroma, tuning) = match self.from {
-                ChromaFrom::Stft => self.from_spectra(samples, context)?,
-                ChromaFrom::Cqt | ChromaFrom::Cens => self.from_octaves(&mut octaves, samples)?,
+                ChromaFrom::Stft => self.of_spectra(samples, context)?,
+                ChromaFrom::Cqt | ChromaFrom::Cens => self.of_octaves(&mut octaves, samples)?,
             };
             Ok(vec![means_then_deviations(&summarise_columns(&chroma)), vec![tuning]])
         })
@@ -104,8 +104,8 @@ impl Chroma {
         if !(2..=120).contains(&self.n_chroma) {
             return refuse("n_chroma", self.n_chroma, "it must be from 2 to 120");
         }
-        if !(16..=16_384).contains(&self.hop_length) {
-            return refuse("hop_length", self.hop_length, "it must be from 16 to 16,384");
+        if !(64..=16_384).contains(&self.hop_length) {
+            return refuse("hop_length", self.hop_length, "it must be from 64 to 16,384");
         }
         if self.win_len_smooth > 10_000 {
             return refuse("win_len_smooth", self.win_len_smooth, "it must be at most 10,000");
@@ -120,7 +120,7 @@ impl Chroma {
     }
 
     /// Chroma from power spectra, and the tuning that it was computed for.
-    fn from_spectra(&self, samples: &[f64], context: &Context) -> Result<(Matrix, f64)> {
+    fn of_spectra(&self, samples: &[f64], context: &Context) -> Result<(Matrix, f64)> {
         let mut stft = Stft::new(self.n_fft as usize, self.hop_length as usize)?;
         let n_chroma = self.n_chroma as usize;
         let tuning = match self.tuning {
@@ -139,7 +139,7 @@ impl Chroma {
     }
 
     /// Chroma from a constant-Q transform, and the tuning that it was computed for.
-    fn from_octaves(&self, octaves: &mut Octaves, samples: &[f64]) -> Result<(Matrix, f64)> {
+    fn of_octaves(&self, octaves: &mut Octaves, samples: &[f64]) -> Result<(Matrix, f64)> {
         let (mut chroma, tuning) = octaves.chroma(samples, self.n_chroma)?;
         if self.from == ChromaFrom::Cens {
             chroma = cens(chroma, self.win_len_smooth as usize);

@@ -35,7 +35,7 @@ pub struct ConstantQ {
     #[schemars(range(min = 2, max = 120))]
     pub bins_per_octave: u32,
     /// From one frame to the next, samples at 22,050 Hz; best with a factor of 2 for each octave but one.
-    #[schemars(range(min = 16, max = 16384))]
+    #[schemars(range(min = 64, max = 16384))]
     pub hop_length: u32,
     /// Tuning above A = 440 Hz in parts of a bin, or "estimate", from each segment.
     #[schemars(extend("minimum" = -0.5, "maximum" = 0.5))]
@@ -78,7 +78,7 @@ impl ConstantQ {
         for (parameter, value, least, most) in [
             ("n_bins", self.n_bins, 1, 1000),
             ("bins_per_octave", self.bins_per_octave, 2, 120),
-            ("hop_length", self.hop_length, 16, 16_384),
+            ("hop_length", self.hop_length, 64, 16_384),
         ] {
             if !(least..=most).contains(&value) {
                 return Err(refused(what, parameter, value, &format!("it must be from {least} to {most}")));

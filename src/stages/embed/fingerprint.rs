@@ -70,7 +70,7 @@ impl Stage for Fingerprint {
 
 /// What takes the picture.
 enum Camera {
-    Cqt(Box<Cqt>),
+    Cqt(Cqt),
     Mel(Stft, MelFilters),
 }
 
@@ -94,7 +94,7 @@ impl Fingerprint {
             FingerprintFrom::Cqt => {
                 let shape =
                     CqtShape { sample_rate: SAMPLE_RATE, hop, fmin: C1, n_bins: 84, bins_per_octave: 12 };
-                Camera::Cqt(Box::new(Cqt::new(shape)?))
+                Camera::Cqt(Cqt::new(shape)?)
             }
             FingerprintFrom::Mel => {
                 Camera::Mel(Stft::new(N_FFT as usize, hop)?, mel_filters(N_FFT, self.size, false))

@@ -26,7 +26,7 @@ pub struct Tonnetz {
     #[schemars(range(min = 2, max = 120))]
     pub n_chroma: u32,
     /// From one frame to the next, samples at 22,050 Hz; best a multiple of 64.
-    #[schemars(range(min = 16, max = 16384))]
+    #[schemars(range(min = 64, max = 16384))]
     pub hop_length: u32,
     /// Bins in an octave.
     #[schemars(range(min = 2, max = 120))]
@@ -69,8 +69,8 @@ impl Tonnetz {
         if !(2..=120).contains(&self.n_chroma) {
             return refuse("n_chroma", self.n_chroma, "it must be from 2 to 120");
         }
-        if !(16..=16_384).contains(&self.hop_length) {
-            return refuse("hop_length", self.hop_length, "it must be from 16 to 16,384");
+        if !(64..=16_384).contains(&self.hop_length) {
+            return refuse("hop_length", self.hop_length, "it must be from 64 to 16,384");
         }
         if !(2..=120).contains(&self.bins_per_octave) || !self.bins_per_octave.is_multiple_of(self.n_chroma) {
             let cause = "`n_chroma` must divide it, and it must be at most 120";
