@@ -66,7 +66,7 @@ fn kinds() -> String {
 
 fn section(document: &mut String, schema: &Value) {
     let description = schema["description"].as_str().expect("a kind has a description");
-    writeln!(document, "{}\n", joined(description)).expect("a string grows");
+    writeln!(document, "{}\n", paragraphs(description)).expect("a string grows");
     let properties = schema["properties"].as_object().into_iter().flatten();
     let mut rows = String::new();
     for (key, schema) in properties.filter(|(key, _)| *key != "of") {
@@ -81,6 +81,13 @@ fn section(document: &mut String, schema: &Value) {
             *document += &format!("| key | value | default | meaning |\n|---|---|---|---|\n{rows}\n");
         }
     }
+}
+
+/// Each paragraph on a line of its own, but a table on its lines.
+fn paragraphs(text: &str) -> String {
+    let paragraphs = text.split("\n\n");
+    let line = |text: &str| if text.starts_with('|') { text.to_owned() } else { joined(text) };
+    paragraphs.map(line).collect::<Vec<_>>().join("\n\n")
 }
 
 fn joined(text: &str) -> String {
