@@ -29,7 +29,7 @@ pub struct Mel {
     #[schemars(extend("enum" = [256, 512, 1024, 2048, 4096, 8192, 16384]))]
     pub n_fft: u32,
     /// From one transform to the next, samples at 22,050 Hz.
-    #[schemars(range(min = 1, max = 16384))]
+    #[schemars(range(min = 64, max = 16384))]
     pub hop_length: u32,
     /// HTK's mel scale instead of Slaney's.
     pub htk: bool,
