@@ -6,6 +6,7 @@
 pub mod decode;
 pub mod layout;
 pub mod loudness;
+pub mod pitch;
 pub mod resample;
 pub mod wav;
 

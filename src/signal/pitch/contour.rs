@@ -1,0 +1,91 @@
+//! The pitch contour: which frames are voiced, in cents, without single frames that jump.
+
+use super::{Period, median};
+
+/// What cents are counted from before a tonic is known, Hz: A4.
+pub const REFERENCE_HZ: f64 = 440.0;
+
+/// The pitch of a frequency, cents above [`REFERENCE_HZ`].
+pub fn cents_of(hz: f64) -> f64 {
+    1200.0 * libm::log2(hz / REFERENCE_HZ)
+}
+
+/// The frequency of a pitch, Hz.
+pub fn hertz_of(cents: f64) -> f64 {
+    REFERENCE_HZ * libm::exp2(cents / 1200.0)
+}
+
+/// The pitches of voiced frames, cents: those less aperiodic than `aperiodicity` and at most `top_db` below the
+/// loudest frame. `rms` has the root mean square of each frame.
+pub fn voiced(periods: &[Period], rms: &[f64], aperiodicity: f64, top_db: f64) -> Vec<Option<f64>> {
+    let loudest = rms.iter().copied().fold(0.0, f64::max);
+    let floor = loudest * libm::pow(10.0, -top_db / 20.0);
+    let pitch = |(period, rms): (&Period, &f64)| {
+        (period.aperiodicity < aperiodicity && *rms > floor).then(|| cents_of(period.hz))
+    };
+    periods.iter().zip(rms).map(pitch).collect()
+}
+
+/// The median of the voiced frames among `width` around each voiced frame; unvoiced frames stay so.
+pub fn median_filter(contour: &[Option<f64>], width: usize) -> Vec<Option<f64>> {
+    let half = width / 2;
+    let mut near = Vec::with_capacity(width);
+    let filtered = |(i, pitch): (usize, &Option<f64>)| {
+        (*pitch)?;
+        near.clear();
+        near.extend(contour[i.saturating_sub(half)..(i + half + 1).min(contour.len())].iter().flatten());
+        median(&mut near)
+    };
+    contour.iter().enumerate().map(filtered).collect()
+}
+
+/// The contour at `n` equal times: for each the mean pitch of its voiced frames (0 where there are none) and the
+/// share of its frames that are voiced (0 to 1). A contour of fewer frames repeats them.
+pub fn resample_contour(contour: &[Option<f64>], n: usize) -> (Vec<f64>, Vec<f64>) {
+    let slot = |i: usize| {
+        let start = i * contour.len() / n;
+        let end = ((i + 1) * contour.len() / n).max(start + 1).min(contour.len());
+        let (sum, n_voiced) =
+            contour[start..end].iter().flatten().fold((0.0, 0_u32), |(sum, n), pitch| (sum + pitch, n + 1));
+        let n_voiced = f64::from(n_voiced);
+        (sum / n_voiced.max(1.0), n_voiced / (end - start).max(1) as f64)
+    };
+    (0..n).map(slot).unzip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cents_and_hertz_are_each_others_inverse() {
+        for (hz, cents) in [(440.0, 0.0), (880.0, 1200.0), (146.832, -1900.0)] {
+            assert!((cents_of(hz) - cents).abs() < 0.01, "{hz}");
+            assert!((hertz_of(cents_of(hz)) - hz).abs() < 1e-9, "{hz}");
+        }
+    }
+
+    #[test]
+    fn quiet_and_aperiodic_frames_are_unvoiced() {
+        let period = |aperiodicity| Period { hz: 440.0, aperiodicity };
+        let periods = [period(0.0), period(0.3), period(0.1), period(0.1)];
+        let got = voiced(&periods, &[1.0, 1.0, 0.011, 0.009], 0.2, 40.0);
+        assert_eq!(got, [Some(0.0), None, Some(0.0), None]);
+        assert_eq!(voiced(&periods, &[0.0; 4], 0.2, 40.0), [None; 4]);
+    }
+
+    #[test]
+    fn frames_that_jump_are_taken_back() {
+        let contour = [Some(0.0), Some(1.0), Some(1200.0), Some(2.0), None, Some(3.0)];
+        let got = median_filter(&contour, 5);
+        assert_eq!(got, [Some(1.0), Some(1.5), Some(1.5), Some(2.5), None, Some(2.5)]);
+    }
+
+    #[test]
+    fn a_contour_has_as_many_times_as_asked_for() {
+        let contour = [Some(100.0), Some(200.0), None, Some(400.0)];
+        assert_eq!(resample_contour(&contour, 2), (vec![150.0, 400.0], vec![1.0, 0.5]));
+        assert_eq!(resample_contour(&contour[..1], 3), (vec![100.0; 3], vec![1.0; 3]));
+        assert_eq!(resample_contour(&[], 2), (vec![0.0; 2], vec![0.0; 2]));
+    }
+}

@@ -1,0 +1,223 @@
+//! YIN: the period of a frame, as `librosa.yin` 0.11 defines it.
+
+use crate::error::{Error, Result};
+use crate::signal::{RealFft, n_frames};
+
+/// What [`Yin`] is told, by librosa's names.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct YinParameters {
+    /// Of the samples, Hz.
+    pub sample_rate: f64,
+    /// The lowest f0 looked for, Hz.
+    pub fmin: f64,
+    /// The highest f0 looked for, Hz; at most half the sample rate.
+    pub fmax: f64,
+    /// Samples of a frame; more than a period of `fmin`, better more than two.
+    pub frame_length: usize,
+    /// Samples from one frame to the next.
+    pub hop_length: usize,
+    /// The first trough below this is the period; where there is none, the lowest is.
+    pub trough_threshold: f64,
+}
+
+/// What a frame repeats itself with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Period {
+    /// The fundamental frequency, Hz.
+    pub hz: f64,
+    /// The cumulative mean normalised difference at the period: 0 where the frame repeats itself exactly, about 1
+    /// for noise.
+    pub aperiodicity: f64,
+}
+
+/// The fundamental frequency of overlapping frames, centred on multiples of the hop, with zeros before the start
+/// and after the end (de Cheveigné and Kawahara 2002, equation 8; `librosa.yin` 0.11 with its defaults).
+///
+/// Like librosa since 0.11, it takes the autocorrelation of the whole frame and the energy that leaves at its
+/// start. The autocorrelation comes from two Fourier transforms, whatever the lowest frequency is.
+#[derive(Debug, Clone)]
+pub struct Yin {
+    parameters: YinParameters,
+    min_period: usize,
+    max_period: usize,
+    fft: RealFft,
+    frame: Vec<f64>,
+    power: Vec<f64>,
+    /// The normalised difference at the periods from the least to the greatest.
+    difference: Vec<f64>,
+}
+
+impl Yin {
+    /// YIN with these parameters.
+    ///
+    /// # Errors
+    /// When the frequencies are no range below half the sample rate, or no period of the lowest fits into a frame.
+    pub fn new(parameters: YinParameters) -> Result<Self> {
+        let YinParameters { sample_rate, fmin, fmax, frame_length, hop_length, .. } = parameters;
+        check(&parameters)?;
+        let min_period = libm::floor(sample_rate / fmax) as usize;
+        let max_period = (libm::ceil(sample_rate / fmin) as usize).min(frame_length - 1);
+        if hop_length == 0 || min_period == 0 || max_period <= min_period + 1 {
+            return Err(refused("hop_length", hop_length as f64, "there is nothing to look for"));
+        }
+        let fft = RealFft::new((frame_length + max_period + 1).next_power_of_two())?;
+        let (power, difference) = (vec![0.0; fft.length()], vec![0.0; max_period - min_period + 1]);
+        Ok(Self {
+            parameters,
+            min_period,
+            max_period,
+            fft,
+            frame: vec![0.0; frame_length],
+            power,
+            difference,
+        })
+    }
+
+    /// Number of frames over `n_samples` samples.
+    pub fn n_frames(&self, n_samples: usize) -> usize {
+        n_frames(n_samples, self.parameters.hop_length)
+    }
+
+    /// The period of frame `index` of `samples`.
+    pub fn period(&mut self, samples: &[f64], index: usize) -> Period {
+        self.cut(samples, index);
+        self.differences();
+        let at = first_trough_below(&self.difference, self.parameters.trough_threshold)
+            .unwrap_or_else(|| lowest(&self.difference));
+        let period = (self.min_period + at) as f64 + parabolic_shift(&self.difference, at);
+        Period { hz: self.parameters.sample_rate / period, aperiodicity: self.difference[at] }
+    }
+
+    fn cut(&mut self, samples: &[f64], index: usize) {
+        let (middle, centre) = (self.frame.len() / 2, index * self.parameters.hop_length);
+        for (i, out) in self.frame.iter_mut().enumerate() {
+            let sample = (centre + i).checked_sub(middle).and_then(|at| samples.get(at));
+            *out = sample.copied().unwrap_or(0.0);
+        }
+    }
+
+    fn differences(&mut self) {
+        let autocorrelation = autocorrelation(&mut self.fft, &self.frame, &mut self.power);
+        let (scale, whole) = (1.0 / autocorrelation.len() as f64, autocorrelation[0]);
+        let (mut left, mut sum) = (0.0, 0.0);
+        for period in 1..=self.max_period {
+            left += self.frame[period - 1] * self.frame[period - 1];
+            let difference = 2.0 * (whole - autocorrelation[period]) * scale - left;
+            sum += difference;
+            if period >= self.min_period {
+                let mean = sum / period as f64;
+                self.difference[period - self.min_period] = difference / (mean + f64::MIN_POSITIVE);
+            }
+        }
+    }
+}
+
+/// The autocorrelation of `frame`, times the length of the transform: that of its power spectrum, which is real
+/// and even, so that the forward transform is its own inverse.
+fn autocorrelation<'f>(fft: &'f mut RealFft, frame: &[f64], power: &mut [f64]) -> &'f [f64] {
+    let n = power.len();
+    let (re, im) = fft.transform(frame);
+    for (k, (re, im)) in re.iter().zip(im).enumerate() {
+        power[k] = re * re + im * im;
+        power[(n - k) % n] = power[k];
+    }
+    fft.transform(power).0
+}
+
+fn first_trough_below(values: &[f64], threshold: f64) -> Option<usize> {
+    let last = values.len() - 1;
+    let is_trough = |i: usize| match i {
+        0 => values[0] < values[1],
+        i if i == last => values[i] < values[i - 1],
+        i => values[i] < values[i - 1] && values[i] <= values[i + 1],
+    };
+    (0..=last).find(|&i| values[i] < threshold && is_trough(i))
+}
+
+fn lowest(values: &[f64]) -> usize {
+    (1..values.len()).fold(0, |least, i| if values[i] < values[least] { i } else { least })
+}
+
+/// Where the parabola through a value and its neighbours has its extremum, from -1 to 1; 0 at the ends.
+fn parabolic_shift(values: &[f64], at: usize) -> f64 {
+    if at == 0 || at + 1 == values.len() {
+        return 0.0;
+    }
+    let curvature = values[at + 1] + values[at - 1] - 2.0 * values[at];
+    let slope = (values[at + 1] - values[at - 1]) / 2.0;
+    if slope.abs() >= curvature.abs() { 0.0 } else { -slope / curvature }
+}
+
+fn check(parameters: &YinParameters) -> Result<()> {
+    let YinParameters { sample_rate, fmin, fmax, frame_length, .. } = *parameters;
+    if !(fmax <= sample_rate / 2.0) {
+        return Err(refused("fmax", fmax, "it must be at most half the sample rate"));
+    }
+    if !(fmin > 0.0 && fmin < fmax) {
+        return Err(refused("fmin", fmin, "it must be more than 0 and less than `fmax`"));
+    }
+    if !(sample_rate / fmin < frame_length as f64 - 1.0) {
+        return Err(refused("fmin", fmin, "a period of it must be shorter than a frame"));
+    }
+    Ok(())
+}
+
+fn refused(parameter: &str, value: f64, cause: &str) -> Error {
+    Error::usage(format!("cannot find pitches with `{parameter} = {value}`: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEFAULTS: YinParameters = YinParameters {
+        sample_rate: 22_050.0,
+        fmin: 55.0,
+        fmax: 1760.0,
+        frame_length: 2048,
+        hop_length: 256,
+        trough_threshold: 0.1,
+    };
+
+    #[test]
+    fn the_autocorrelation_is_the_sum_that_defines_it() {
+        let frame = [1.0, -2.0, 3.0, 0.5, 4.0];
+        let mut fft = RealFft::new(16).unwrap();
+        let got = autocorrelation(&mut fft, &frame, &mut [0.0; 16])[..5].to_vec();
+        for (lag, got) in got.iter().enumerate() {
+            let want: f64 = (lag..5).map(|i| frame[i] * frame[i - lag]).sum();
+            assert!((got / 16.0 - want).abs() < 1e-12, "{lag}");
+        }
+    }
+
+    #[test]
+    fn a_tone_has_its_frequency_and_silence_a_finite_one() {
+        let mut yin = Yin::new(DEFAULTS).unwrap();
+        // The frame's end has nothing to be compared with, which makes low tones high, in librosa too.
+        for (hz, within) in [(55.5, 16.0), (110.0, 7.0), (146.832, 5.0), (440.0, 2.0), (1500.0, 2.0)] {
+            let angle = |i: u32| std::f64::consts::TAU * hz * f64::from(i) / 22_050.0;
+            let tone: Vec<f64> =
+                (0..8000).map(|i| libm::sin(angle(i)) + 0.3 * libm::sin(2.0 * angle(i))).collect();
+            let period = yin.period(&tone, 15);
+            let cents = 1200.0 * libm::log2(period.hz / hz);
+            assert!(cents.abs() < within && period.aperiodicity < 0.15, "{hz}: {cents} {period:?}");
+        }
+        assert!(yin.period(&[], 0).hz.is_finite());
+        assert!(yin.period(&[0.0; 5], 1000).hz.is_finite());
+    }
+
+    #[test]
+    fn parameters_without_a_meaning_are_refused() {
+        for parameters in [
+            YinParameters { fmax: 12_000.0, ..DEFAULTS },
+            YinParameters { fmax: f64::NAN, ..DEFAULTS },
+            YinParameters { fmin: 0.0, ..DEFAULTS },
+            YinParameters { fmin: 1760.0, ..DEFAULTS },
+            YinParameters { fmin: 5.0, ..DEFAULTS },
+            YinParameters { frame_length: 0, ..DEFAULTS },
+            YinParameters { hop_length: 0, ..DEFAULTS },
+        ] {
+            assert!(Yin::new(parameters).is_err(), "{parameters:?}");
+        }
+    }
+}
