@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use taqsim::signal::pitch::{Yin, YinParameters};
 use taqsim::signal::{
     Aggregate, ChromaFilters, ContrastBands, Cqt, CqtShape, Matrix, MelFilters, PeakPicking, Stft, Tempogram,
     TuningEstimator, bandwidth, beat_frames, bin_frequencies, cens, centroid, contrast, delta, flatness,
@@ -250,6 +251,29 @@ fn level_and_zero_crossings_are_librosas() {
     let column = |values: Vec<f64>| -> Vec<Vec<f64>> { values.into_iter().map(|x| vec![x]).collect() };
     compare("rms", |samples| column(rms(samples, N_FFT, HOP)));
     compare("zcr", |samples| column(zero_crossing_rate(samples, N_FFT, HOP)));
+}
+
+/// Every frame, unvoiced ones too.
+#[test]
+fn yin_is_librosas() {
+    let parameters = YinParameters {
+        sample_rate: SAMPLE_RATE,
+        fmin: 65.406_391_325_149_66,
+        fmax: 1_046.502_261_202_394_5,
+        frame_length: N_FFT,
+        hop_length: HOP,
+        trough_threshold: 0.1,
+    };
+    for signal in SIGNALS {
+        let (shape, want) = read_npy(&format!("{signal}__yin.npy"));
+        let (mut yin, samples) = (Yin::new(parameters).unwrap(), read_samples(signal));
+        assert_eq!(shape[0] * shape[1], yin.n_frames(samples.len()), "{signal}");
+        for (frame, want) in want.iter().enumerate() {
+            let got = yin.period(&samples, frame);
+            let cents = 1200.0 * libm::log2(got.hz / want);
+            assert!(cents.abs() <= 0.001, "{signal} {frame}: {got:?}, librosa {want}");
+        }
+    }
 }
 
 #[test]

@@ -48,6 +48,8 @@ embed.rhythm v1 {"hop_length":512,"start_bpm":120.0,"tightness":100.0,"win_lengt
   features 4a90e45a7a6f71a4bfaf9652c390625da250300fa42047997aebe293f75c62a6
 embed.fingerprint v1 {"from":"cqt","hop_length":256,"size":32}
   features fb30f3460186509941fee693493e429346e0725c768ac1e7b6270d689eed0bc2
+embed.pitch v1 {"fmax":1760.0,"fmin":55.0,"frame_length":2048,"hop_length":256,"tonic":"estimate","top_db":40.0,"trough_threshold":0.1,"voicing_threshold":0.2}
+  features 687f74bb8eda39154a837b5fd65a44c2791a237aeefa07920b81ff59c3eb3a52
 reduce.pca v1 {"dims":2,"scale":"zscore"}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}

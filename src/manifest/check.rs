@@ -185,6 +185,12 @@ fn everything_that_is_wrong_is_found_at_its_place() {
             "[[clip]]\nid = \"..\"\nsource = \"a\\\\b\"\nlicense = \"MIT\"".into(),
             &["T0502 2:6", "T0505 3:10"],
         ),
+        (
+            "[segment.w.whole]\n[embed.a.pitch]\nof = \"w\"\ntonic = { label = \"tonic\" }\n\
+             [embed.b.pitch]\nof = \"w\"\ntonic = -3\n[embed.c.pitch]\nof = \"w\"\ntonic = { labl = \"x\" }"
+                .into(),
+            &["T0305 4:9", "T0106 7:9", "T0105 10:9", "T0103 10:11"],
+        ),
         ("labels = 3".into(), &["T0104 1:10"]),
         ("labels = { a = \"txt\" }".into(), &["T0107 1:16"]),
         ("labels = { a = 3, b = [1] }".into(), &["T0104 1:16", "T0301 1:23", "T0104 1:24"]),

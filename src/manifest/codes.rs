@@ -228,6 +228,16 @@ pub const CODES: &[Code] = &[
         right: "[segment.trial.sliding]",
     },
     Code {
+        code: "T0406",
+        title: "a parameter cannot take this label",
+        why: "`{ label = NAME }` gives a parameter, for each clip, the value of one of its labels. So the label has to be \
+              of a type that the parameter takes: a frequency comes from a label that is a number.",
+        wrong: "labels = { maqam = [\"rast\"] }\n[segment.whole.whole]\n[embed.maqam.pitch]\nof = \"whole\"\n\
+                tonic = { label = \"maqam\" }",
+        right: "labels = { tonic_hz = \"number\" }\n[segment.whole.whole]\n[embed.maqam.pitch]\nof = \"whole\"\n\
+                tonic = { label = \"tonic_hz\" }",
+    },
+    Code {
         code: "T0501",
         title: "the dataset has no clips",
         why: "A dataset has one clip at least.",

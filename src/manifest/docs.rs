@@ -113,7 +113,10 @@ fn types(schema: &Value) -> String {
     if !words.is_empty() {
         return words.join(" or ");
     }
-    schema["type"].as_str().unwrap_or("any").to_owned()
+    match schema["properties"].as_object() {
+        Some(keys) => format!("`{{ {} = ... }}`", keys.keys().cloned().collect::<Vec<_>>().join(", ")),
+        None => schema["type"].as_str().unwrap_or("any").to_owned(),
+    }
 }
 
 /// The values of a parameter and their bounds: `number (more than 0)`.

@@ -78,7 +78,13 @@ pub(super) fn check_characters(text: &str, what: &str, span: Range<usize>, findi
     }
 }
 
-fn unknown_label(name: &str, span: Range<usize>, vocabularies: &Vocabularies, hints: bool) -> Finding {
+/// A label that `[labels]` does not have.
+pub(super) fn unknown_label(
+    name: &str,
+    span: Range<usize>,
+    vocabularies: &Vocabularies,
+    hints: bool,
+) -> Finding {
     let finding =
         Finding::error("T0305", span, format!("unknown label {}", quoted(name))).label("not in `[labels]`");
     let declared = vocabularies.vocabularies.keys().map(String::as_str);

@@ -6,6 +6,7 @@ mod codes;
 mod dataset;
 mod dates;
 mod findings;
+mod label_params;
 mod labels;
 mod licences;
 mod names;

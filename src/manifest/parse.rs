@@ -10,7 +10,9 @@ use super::places::Places;
 use super::schema::FAMILIES;
 use super::steps::StepNames;
 use super::tree::{items, table};
-use super::{Manifest, ManifestText, clips, dataset, schema, steps, structure, syntax, vocabulary};
+use super::{
+    Manifest, ManifestText, clips, dataset, label_params, schema, steps, structure, syntax, vocabulary,
+};
 use crate::stages::{Embed, Reduce, Segment};
 
 /// What came of reading a manifest.
@@ -70,8 +72,9 @@ fn read(mut tree: DeTable<'_>, findings: &mut Findings, places: &mut Places) -> 
         embed: steps::read::<Embed>(&tree, "embed", Some("segment"), &step_names, findings),
         reduce: steps::read::<Reduce>(&tree, "reduce", Some("embed"), &step_names, findings),
         clips: clips::read(items(&tree, "clip"), &vocabularies, findings, places),
-        labels: vocabularies.vocabularies,
+        labels: vocabularies.vocabularies.clone(),
     };
+    label_params::check(&tree, &manifest, &vocabularies, findings);
     Some(manifest)
 }
 

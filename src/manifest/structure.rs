@@ -18,6 +18,9 @@ pub(super) fn prune(tree: &mut DeTable<'_>, schema: &Value, findings: &mut Findi
     walk.table(tree, &(0..0), schema);
 }
 
+/// `[family.name.kind]`: below it are the values of parameters.
+const DEPTH_OF_KIND: usize = 3;
+
 struct Walk<'f> {
     path: Vec<String>,
     findings: &'f mut Findings,
@@ -46,12 +49,13 @@ impl Walk<'_> {
         if !self.has_one_kind(table, span, schema) {
             return false;
         }
-        self.missing(table, span, schema);
+        let is_complete = self.missing(table, span, schema);
         let entries = std::mem::take(table).into_iter();
         *table = entries
             .filter_map(|(key, mut node)| self.entry(&key, &mut node, schema).then_some((key, node)))
             .collect();
-        true
+        // Half the value of a parameter is none; what is missing elsewhere is no reason not to read the rest.
+        is_complete || self.path.len() <= DEPTH_OF_KIND
     }
 
     fn entry(&mut self, key: &Spanned<DeString<'_>>, node: &mut Node<'_>, schema: &Value) -> bool {
@@ -94,7 +98,9 @@ impl Walk<'_> {
         false
     }
 
-    fn missing(&mut self, table: &DeTable<'_>, span: &Range<usize>, schema: &Value) {
+    /// Reports the keys that are missing; whether none is.
+    fn missing(&mut self, table: &DeTable<'_>, span: &Range<usize>, schema: &Value) -> bool {
+        let mut is_complete = true;
         let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for key in required.filter(|key| !table.contains_key(*key)) {
             let finding = if self.path.is_empty() && key == "clip" {
@@ -106,7 +112,9 @@ impl Walk<'_> {
                     .hint(format!("add {}: {}", quoted(key), first_sentence(about)))
             };
             self.findings.push(finding);
+            is_complete = false;
         }
+        is_complete
     }
 
     /// A step has one kind: a table under its name, and only one.

@@ -6,8 +6,8 @@ use super::order::content_order;
 use super::steps::{From, Step, Wire, Work, steps};
 use super::{Results, Sources};
 use crate::error::Result;
-use crate::manifest::Manifest;
-use crate::stages::{Normalize, Params, Stage, non_default_params};
+use crate::manifest::{Clip, Label, Manifest};
+use crate::stages::{Embed, Normalize, Params, Stage, non_default_params};
 use crate::store::{Digest, Recipe};
 
 /// One step for one clip, or for the whole dataset.
@@ -37,13 +37,15 @@ pub struct Tasks<'m> {
     pub steps: Vec<Step<'m>>,
     /// The normalize stage of each clip: the manifest's parameters with the clip's ranges.
     normalize: Vec<Normalize>,
+    /// The embed stages of each clip, where a parameter takes the value of a label.
+    labelled: BTreeMap<Task, Embed>,
 }
 
 impl<'m> Tasks<'m> {
     /// The tasks of a manifest.
     ///
     /// # Errors
-    /// When a step reads from one that does not exist.
+    /// When a step reads from one that does not exist, or a parameter from a label of another type.
     pub fn of(manifest: &'m Manifest) -> Result<Self> {
         let normalize = manifest
             .clips
@@ -53,7 +55,9 @@ impl<'m> Tasks<'m> {
                 ..manifest.normalize.clone()
             })
             .collect();
-        Ok(Self { manifest, steps: steps(manifest)?, normalize })
+        let steps = steps(manifest)?;
+        let labelled = labelled(manifest, &steps)?;
+        Ok(Self { manifest, steps, normalize, labelled })
     }
 
     /// Every task, each after those that it reads from.
@@ -87,7 +91,7 @@ impl<'m> Tasks<'m> {
     pub fn stage(&self, task: Task) -> &dyn Stage {
         match (self.step(task).work, task.clip) {
             (Work::Normalize(_), Some(clip)) => &self.normalize[clip],
-            _ => self.step(task).stage(),
+            _ => self.labelled.get(&task).map_or_else(|| self.step(task).stage(), Embed::stage),
         }
     }
 
@@ -148,7 +152,7 @@ impl<'m> Tasks<'m> {
             (Work::Normalize(_), Some(clip)) => non_default_params(&self.normalize[clip]),
             (Work::Normalize(normalize), None) => non_default_params(normalize),
             (Work::Segment(segment), _) => segment.params(),
-            (Work::Embed(embed), _) => embed.params(),
+            (Work::Embed(embed), _) => self.labelled.get(&task).unwrap_or(embed).params(),
             (Work::Reduce(reduce), _) => reduce.params(),
         }
     }
@@ -162,6 +166,30 @@ impl<'m> Tasks<'m> {
             }
         }
     }
+}
+
+/// The embed steps as they are for each clip, where a parameter takes the value of a label.
+fn labelled(manifest: &Manifest, steps: &[Step<'_>]) -> Result<BTreeMap<Task, Embed>> {
+    let mut labelled = BTreeMap::new();
+    for (step, work) in steps.iter().map(|step| step.work).enumerate() {
+        let Work::Embed(embed) = work else { continue };
+        if embed.labels().is_empty() {
+            continue;
+        }
+        for (clip, entry) in manifest.clips.iter().enumerate() {
+            let stage = embed.for_clip(|label| value_of(entry, label))?;
+            labelled.insert(Task { step, clip: Some(clip) }, stage);
+        }
+    }
+    Ok(labelled)
+}
+
+fn value_of(clip: &Clip, label: &str) -> Option<serde_json::Value> {
+    Some(match clip.labels.get(label)? {
+        Label::Text(text) => text.as_str().into(),
+        Label::Number(number) => (*number).into(),
+        Label::Bool(truth) => (*truth).into(),
+    })
 }
 
 fn need(wire: &Wire, clip: usize) -> Need {

@@ -4,6 +4,7 @@
 //! or of clips. The struct that implements [`Stage`] is its own parameters, as the manifest spells them.
 
 mod frame;
+mod from_label;
 mod input;
 mod master;
 mod values;
@@ -14,6 +15,7 @@ pub mod reduce;
 pub mod segment;
 
 pub use frame::{Frame, Values};
+pub use from_label::{FromLabel, OrLabel};
 pub use input::{Input, Inputs, Reader};
 pub use master::Master;
 pub use normalize::Normalize;
@@ -123,6 +125,7 @@ kinds! {
         "tonnetz" => Tonnetz(embed::Tonnetz),
         "rhythm" => Rhythm(embed::Rhythm),
         "fingerprint" => Fingerprint(embed::Fingerprint),
+        "pitch" => Pitch(embed::Pitch),
     }
 }
 

@@ -39,6 +39,22 @@ pub fn median_filter(contour: &[Option<f64>], width: usize) -> Vec<Option<f64>> 
     contour.iter().enumerate().map(filtered).collect()
 }
 
+/// Takes back jumps of an octave that nothing was struck for: as a string fades, its partials outlast each other, and
+/// YIN changes the octave in the middle of a note. `levels` has the level of each frame, dB; a frame that is less than
+/// 3 dB above the quietest of the ten before it is of the same stroke.
+pub fn hold_octaves(contour: &[Option<f64>], levels: &[f64]) -> Vec<Option<f64>> {
+    const REACH: usize = 10;
+    const SAME: f64 = 35.0;
+    let mut held: Vec<Option<f64>> = Vec::with_capacity(contour.len());
+    for (i, pitch) in contour.iter().enumerate() {
+        let quietest = levels[i.saturating_sub(REACH)..=i].iter().copied().fold(f64::INFINITY, f64::min);
+        let jump = pitch.zip(held.last().copied().flatten()).map_or(0.0, |(pitch, before)| pitch - before);
+        let is_octave = (jump.abs() - 1200.0).abs() <= SAME && levels[i] < quietest + 3.0;
+        held.push(pitch.map(|pitch| if is_octave { pitch - 1200.0_f64.copysign(jump) } else { pitch }));
+    }
+    held
+}
+
 /// The contour at `n` equal times: for each the mean pitch of its voiced frames (0 where there are none) and the
 /// share of its frames that are voiced (0 to 1). A contour of fewer frames repeats them.
 pub fn resample_contour(contour: &[Option<f64>], n: usize) -> (Vec<f64>, Vec<f64>) {
@@ -79,6 +95,14 @@ mod tests {
         let contour = [Some(0.0), Some(1.0), Some(1200.0), Some(2.0), None, Some(3.0)];
         let got = median_filter(&contour, 5);
         assert_eq!(got, [Some(1.0), Some(1.5), Some(1.5), Some(2.5), None, Some(2.5)]);
+    }
+
+    #[test]
+    fn an_octave_stays_until_something_is_struck() {
+        let contour = [Some(0.0), Some(1203.0), Some(1199.0), Some(2.0), Some(1200.0), None, Some(0.0)];
+        let levels = [-10.0, -11.0, -12.0, -13.0, -5.0, -40.0, -50.0];
+        let held = [Some(0.0), Some(3.0), Some(-1.0), Some(2.0), Some(1200.0), None, Some(0.0)];
+        assert_eq!(hold_octaves(&contour, &levels), held);
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod register;
 mod tonic;
 mod yin;
 
-pub use contour::{REFERENCE_HZ, cents_of, hertz_of, median_filter, resample_contour, voiced};
+pub use contour::{REFERENCE_HZ, cents_of, hertz_of, hold_octaves, median_filter, resample_contour, voiced};
 pub use decay::{Decay, decay};
 pub use intervals::{INTERVAL_BINS, interval_histogram};
 pub use maqamat::{MAQAMAT, Maqam, Match, Scale, nearest_scales};

@@ -37,8 +37,8 @@ pub enum Method {
 ///
 /// Its pitch class is that of the last note of at least 200 ms, snapped to the nearest peak of the pitch-class
 /// distribution (240 steps, sigma 15 cents) that is at least 5 % of the greatest high. Its octave is the note's,
-/// unless half of the piece lay more than an octave and a fourth above it or more than a fourth below it: then the
-/// player ended in another octave, and it moves there.
+/// unless the median of the piece lies more than 1400 cents above it or more than 250 below it: then the player ended
+/// in another octave, and the tonic is the one less than an octave below the median.
 ///
 /// The confidence is exp(-(d / 25)² / 2), where d is how far the note was snapped (cents), times the mean of the share
 /// of the end of the piece that lies on the tonic's pitch class and the height of its peak over the greatest.
@@ -81,7 +81,7 @@ fn octave_of_median(class: f64, middle: f64) -> f64 {
 
 fn in_octave_of(tonic: f64, middle: f64) -> f64 {
     let above = middle - tonic;
-    if (-500.0..=1700.0).contains(&above) { tonic } else { octave_of_median(tonic, middle) }
+    if (-250.0..=1400.0).contains(&above) { tonic } else { octave_of_median(tonic, middle) }
 }
 
 #[cfg(test)]

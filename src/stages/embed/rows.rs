@@ -187,8 +187,9 @@ pub(super) mod tests {
         (0..2 * SAMPLE_RATE).map(|i| (libm::sin(angle(i)) * amplitude) as i32).collect()
     }
 
+    /// Every kind that describes a segment by itself; the others hear where it lies, and have their own tests.
     fn every_stage() -> Vec<Embed> {
-        Embed::every_kind()
+        Embed::every_kind().into_iter().filter(|kind| !kind.stage().reads().contains(&"ranges")).collect()
     }
 
     #[test]
