@@ -30,6 +30,8 @@ segment.sliding v1 {"hop":5.0,"length":20.0}
   spans 0438b824b6a4b4edad4da87db58148e63934ae00a80efa4190c7bd48ee94996b
 segment.silence v1 {"frame_length":2048,"hop_length":512,"min_length":0.0,"min_silence":0.0,"top_db":60.0}
   spans 0c25e974b6cb5e279775db4c7aca66286c7182c7f111fdd9569e3a547e71595a
+segment.breath v1 {"decay":12.0,"floor":30.0,"gap":0.6,"gap_ratio":2.0,"max_length":30.0,"min_length":5.0}
+  spans dedfe297f349680162af9547c5ca0024c40c8385705b7f75ca6b14e2220f3eed
 embed.spectral v1 {"hop_length":512,"n_fft":2048,"n_mels":128,"n_mfcc":20,"roll_percent":0.85}
   features ea9f719afe25a14792a30cde8d8a300e93d0011112078ada8c1ef9e26e2adbd8
 embed.mfcc v1 {"hop_length":512,"htk":false,"lifter":0.0,"n_fft":2048,"n_mels":128,"n_mfcc":20}

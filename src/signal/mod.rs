@@ -11,6 +11,7 @@ pub mod resample;
 pub mod wav;
 
 mod beats;
+mod breath;
 mod chroma;
 mod cqt;
 mod fft;
@@ -28,6 +29,7 @@ mod tempogram;
 mod tuning;
 
 pub use beats::beat_frames;
+pub use breath::{Gap, Listener};
 pub use chroma::{ChromaFilters, TONNETZ_DIMENSIONS, cens, fold_octaves, normalise_by_greatest, tonnetz};
 pub use cqt::{Cqt, CqtShape};
 pub use fft::RealFft;

@@ -110,6 +110,7 @@ kinds! {
         "ranges" => Ranges(segment::Ranges),
         "sliding" => Sliding(segment::Sliding),
         "silence" => Silence(segment::Silence),
+        "breath" => Breath(segment::Breath),
     }
 }
 

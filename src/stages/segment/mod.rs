@@ -2,11 +2,13 @@
 //!
 //! A segment never crosses the edge of a range, and an empty range has none.
 
+mod breath;
 mod ranges;
 mod silence;
 mod sliding;
 mod whole;
 
+pub use breath::Breath;
 pub use ranges::Ranges;
 pub use silence::Silence;
 pub use sliding::Sliding;
