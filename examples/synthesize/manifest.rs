@@ -38,6 +38,8 @@ top_db      = 30.0                # dB below the loudest frame
 min_silence = 0.3                 # s
 min_length  = 1.5                 # s
 
+[segment.breaths.breath]          # where the music breathes, though its strings ring on
+
 [segment.windows.sliding]
 length = 5.0                      # s
 hop    = 2.5                      # s
@@ -48,9 +50,15 @@ of = "windows"
 [embed.clip.spectral]             # how it sounds on the whole
 of = "whole"
 
+[embed.maqam.pitch]               # the tonic, and what the melody does above it
+of = "whole"
+
 [reduce.map.pca]                  # the windows on a plane
 of   = "timbre"
 dims = 2
+
+[reduce.maqamat.pca]              # the clips by their pitch classes
+of = "maqam"
 
 [reduce.clusters.kmeans]          # as many clusters as there are types of oud
 of   = "timbre"
