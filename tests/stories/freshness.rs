@@ -154,6 +154,23 @@ fn a_parameter_written_out_at_its_default_runs_nothing() {
 }
 
 #[test]
+fn a_label_that_a_parameter_asks_for_is_in_the_recipe_and_no_other_label_is() {
+    let space = Space::new();
+    space.edit("artist  = \"text\"", "artist  = \"text\"\ntonic_hz = \"number\"");
+    space.edit("artist = \"B\"", "artist = \"B\", tonic_hz = 110.0");
+    space.edit(
+        "[reduce.map.pca]",
+        "[embed.maqam.pitch]\nof = \"windows\"\ntonic = { label = \"tonic_hz\" }\n\n[reduce.map.pca]",
+    );
+    space.build().succeeds();
+    space.edit("tonic_hz = 110.0", "tonic_hz = 146.8");
+    space.run(&["plan"]).succeeds().prints("`tonic`: 110.0 -> 146.8");
+    space.build().succeeds().ran(1);
+    space.edit("artist = \"B\"", "artist = \"C\"");
+    space.build().succeeds().ran(0);
+}
+
+#[test]
 fn two_clips_of_one_source_share_their_work() {
     let space = Space::built();
     let again = "\n[[clip]]\nid = \"again\"\nsource = \"sources/one.wav\"\nlicense = \"CC-BY-4.0\"\n";

@@ -5,6 +5,9 @@
 //! Arabic scales are in cents of the scale of 24 quarter tones, after the "Recueil des travaux du Congres de musique
 //! arabe" (Cairo 1932), H. H. Touma, "The Music of the Arabs" (1996), S. Marcus, "Arab music theory in the modern
 //! period" (1989), and J. Farraj and S. Abu Shumays, "Inside Arabic Music" (2019).
+//!
+//! The intervals are those that are commonly taught after these works; no page was looked up for each. Look there
+//! before you cite one.
 
 use super::pitch_classes::{PitchClasses, hellinger};
 
