@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
-use super::contents::{Contents, lines_of};
-use super::{Lock, Project};
+use super::contents::Contents;
+use super::{Lock, Project, table_lines};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Sources, Task};
 use crate::run::{self, Event, Local, Outcome, Setting};
@@ -164,10 +164,10 @@ fn publish(
         }
         None => {
             let tables = contents.tables(store)?;
-            let lock = contents.lock(lines_of(&tables), before);
+            let lock = contents.lock(table_lines(&tables), before);
             // Before anything is written: what is frozen or locked stays as it is.
             check(&lock, before, locked)?;
-            contents.write(&tables, store)?;
+            contents.write(&tables, &lock.tables, store)?;
             lock
         }
     };

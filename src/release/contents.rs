@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use super::{
-    Lock, Project, Table, TableLine, entry_digest, join, settings_digest, table_digest, write_draft,
-};
+use super::{Lock, Project, Table, TableLine, entry_digest, join, settings_digest, write_draft};
 use crate::error::{Error, Result};
 use crate::plan::{Results, Sources};
 use crate::run;
@@ -46,12 +44,17 @@ impl Contents<'_> {
         serde_json::from_slice(&lines.read().ok()?).ok()
     }
 
-    /// Writes the draft, and remembers that it did.
-    pub(super) fn write(&self, tables: &[Table], store: &dyn Store) -> Result<()> {
-        let lines = write_draft(&self.project.outputs, &self.project.manifest, tables)?;
+    /// Writes the draft, whose `lines` stand in the lock, and remembers that it did.
+    pub(super) fn write(
+        &self,
+        tables: &[Table],
+        lines: &BTreeMap<String, TableLine>,
+        store: &dyn Store,
+    ) -> Result<()> {
+        write_draft(&self.project.outputs, &self.project.manifest, tables)?;
         let path = self.project.draft().join("BLAKE3SUMS");
         let sums = fs::read(&path).map_err(|cause| Error::cannot_read(path.display(), cause))?;
-        let json = serde_json::to_vec(&lines).expect("lines have only string keys");
+        let json = serde_json::to_vec(lines).expect("lines have only string keys");
         let outputs = OutputDigests::from([
             ("lines".to_owned(), store.write(&json)?),
             ("sums".to_owned(), Digest::of(&sums)),
@@ -100,10 +103,4 @@ impl Contents<'_> {
             ]),
         }
     }
-}
-
-/// What the lock says of tables.
-pub(super) fn lines_of(tables: &[Table]) -> BTreeMap<String, TableLine> {
-    let line = |table: &Table| TableLine { digest: table_digest(table), rows: table.frame.n_rows as u64 };
-    tables.iter().map(|table| (table.file(), line(table))).collect()
 }

@@ -21,16 +21,11 @@ use crate::text::printable;
 ///
 /// Writes each table, `README.md` (a dataset card from which Hugging Face `datasets` loads every table), and
 /// last `BLAKE3SUMS` (which `b3sum --check` reads) over all of them. Files whose bytes stay the same are not
-/// touched; Parquet files of tables that are no more are removed. Gives each table's file, digest and number of
-/// rows, as they stand in the lock.
+/// touched; Parquet files of tables that are no more are removed.
 ///
 /// # Errors
 /// When writing fails, or a folder is a link.
-pub fn write_draft(
-    outputs: &Path,
-    manifest: &Manifest,
-    tables: &[Table],
-) -> Result<BTreeMap<String, TableLine>> {
+pub fn write_draft(outputs: &Path, manifest: &Manifest, tables: &[Table]) -> Result<()> {
     let version = &manifest.dataset.version;
     if !is_component(version) {
         return Err(Error::usage(format!("version `{}` names no folder", printable(version))));
@@ -39,17 +34,19 @@ pub fn write_draft(
     make_folder(outputs)?;
     make_folder(&root)?;
     let identity = Identity { dataset: manifest.dataset.name.clone(), version: version.clone() };
-    let mut lines = BTreeMap::new();
     let mut sums = BTreeMap::new();
     for table in tables {
         sums.insert(table.file(), write_table_file(&root, table, &identity)?);
-        let line = TableLine { digest: table_digest(table), rows: table.frame.n_rows as u64 };
-        lines.insert(table.file(), line);
     }
-    remove_others(&root, &lines)?;
+    remove_others(&root, &sums)?;
     sums.insert("README.md".to_owned(), write_text(&root.join("README.md"), &card(manifest, tables))?);
-    write_text(&root.join("BLAKE3SUMS"), &sums_text(&sums))?;
-    Ok(lines)
+    write_text(&root.join("BLAKE3SUMS"), &sums_text(&sums)).map(|_| ())
+}
+
+/// Each table's file, digest and number of rows, as they stand in the lock.
+pub fn table_lines(tables: &[Table]) -> BTreeMap<String, TableLine> {
+    let line = |table: &Table| TableLine { digest: table_digest(table), rows: table.frame.n_rows as u64 };
+    tables.iter().map(|table| (table.file(), line(table))).collect()
 }
 
 fn write_table_file(root: &Path, table: &Table, identity: &Identity) -> Result<Digest> {
@@ -64,7 +61,7 @@ fn write_table_file(root: &Path, table: &Table, identity: &Identity) -> Result<D
 }
 
 /// Removes Parquet files of other tables, and what a killed build had not finished.
-fn remove_others(root: &Path, tables: &BTreeMap<String, TableLine>) -> Result<()> {
+fn remove_others(root: &Path, tables: &BTreeMap<String, Digest>) -> Result<()> {
     for (prefix, folder) in table_folders(root)? {
         for name in names_in(&folder)? {
             let is_ours = tables.contains_key(&format!("{prefix}{name}"));
@@ -93,7 +90,8 @@ mod tests {
     use crate::release::{Lock, fixture};
 
     fn draft(outputs: &Path) -> BTreeMap<String, TableLine> {
-        write_draft(outputs, &fixture::manifest(), &fixture::tables()).unwrap()
+        write_draft(outputs, &fixture::manifest(), &fixture::tables()).unwrap();
+        table_lines(&fixture::tables())
     }
 
     fn files(folder: &Path) -> Vec<PathBuf> {

@@ -24,7 +24,7 @@ mod fixture;
 pub use build::{Built, Options, Planned, build, freeze, warm};
 pub use checks::{FileState, FilesReport, verify_manifest, verify_tables};
 pub use digest::table_digest;
-pub use draft::write_draft;
+pub use draft::{table_lines, write_draft};
 pub use entries::{entry_digest, settings_digest};
 pub use lock::{ClipLine, Lock, Released, StepLine, TableLine};
 pub use parquet::{read_table, write_table};
