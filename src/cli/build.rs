@@ -12,7 +12,7 @@ use super::{Global, Talk, project};
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::plan::{Plan, Task};
-use crate::release::{self, Built, Options, Project};
+use crate::release::{self, Built, Options, Project, UpToDate};
 
 /// Bring the dataset up to date: run what is stale, write tables and lock
 #[derive(Debug, clap::Args)]
@@ -41,9 +41,13 @@ pub(super) struct Args {
 static CANCELLED: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode> {
+    use_threads(args.jobs)?;
+    if let Some(found) = up_to_date(args, global)? {
+        talk.say(fact_of_up_to_date(&found));
+        return Ok(ExitCode::SUCCESS);
+    }
     let project = project::open(global, talk)?;
     let selection = Selection::of(args, &project.manifest)?;
-    use_threads(args.jobs)?;
     finish_what_is_running_on_ctrl_c()?;
     let (_lock, store) = project::store_to_build(&project, talk)?;
     let progress = Progress::new(*talk);
@@ -62,6 +66,15 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     talk.say(fact(&project, &built, selection.is_some()));
     let all_well = built.failed_steps.is_empty() && (built.failed.is_empty() || built.lock.is_some());
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// What there is, if the whole dataset was asked for and nothing changed since it was last built.
+fn up_to_date(args: &Args, global: &Global) -> Result<Option<UpToDate>> {
+    if args.clip.is_some() || args.step.is_some() {
+        return Ok(None);
+    }
+    let folder = project::folder(global)?;
+    Ok(release::up_to_date(&folder, &project::cache(&folder, global), &global.roots))
 }
 
 /// Which tasks the user asked for.
@@ -160,23 +173,32 @@ pub(super) fn say_failures(built: &Built, talk: &Talk) {
 /// The one line that a build ends with.
 fn fact(project: &Project, built: &Built, is_partial: bool) -> String {
     let dataset = &project.manifest.dataset;
-    let n_ran = built.outcome.ran.len();
-    let counts = format!("{n_ran} ran, {} recalled", built.outcome.n_recalled);
+    let counts = format!("{} ran, {} recalled", built.n_ran, built.n_recalled);
     let Some(lock) = &built.lock else {
         let skipped = match built.failed.len() + built.failed_steps.len() {
             0 => String::new(),
-            n => format!(", {n} failed, {} skipped", built.outcome.n_skipped),
+            n => format!(", {n} failed, {} skipped", built.n_skipped),
         };
         let why =
             if is_partial { "only part was asked for" } else { "give --allow-failed to go on without them" };
         return format!("{} {}: {counts}{skipped}; no tables written: {why}", dataset.name, dataset.version);
     };
-    let n_segments = lock.tables.get("segments.parquet").map_or(0, |line| line.rows as usize);
+    let n_segments = lock.tables.get("segments.parquet").map_or(0, |line| line.rows);
     let failed =
         if built.failed.is_empty() { String::new() } else { format!(", {} failed", built.failed.len()) };
     let place = format!("outputs/{}", dataset.version);
     let end = if built.wrote { place } else { format!("{place} is up to date") };
-    let clips = count(project.manifest.clips.len(), "clip");
-    let segments = count(n_segments, "segment");
-    format!("{} {}: {clips}, {segments}; {counts}{failed}; {end}", dataset.name, dataset.version)
+    let size = size(project.manifest.clips.len(), n_segments);
+    format!("{} {}: {size}; {counts}{failed}; {end}", dataset.name, dataset.version)
+}
+
+/// The same line where nothing had to be looked at.
+fn fact_of_up_to_date(found: &UpToDate) -> String {
+    let UpToDate { name, version, n_clips, n_segments, n_tasks } = found;
+    let size = size(*n_clips, *n_segments);
+    format!("{name} {version}: {size}; 0 ran, {n_tasks} recalled; outputs/{version} is up to date")
+}
+
+fn size(n_clips: usize, n_segments: u64) -> String {
+    format!("{}, {}", count(n_clips, "clip"), count(n_segments as usize, "segment"))
 }

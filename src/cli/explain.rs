@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         let clip = task.clip.map(|clip| project.manifest.clips[clip].id.as_str());
         clip == Some(&what) || plan.tasks.step(*task).name == what
     };
-    let tasks: Vec<Task> = plan.statuses.keys().copied().filter(is_meant).collect();
+    let tasks: Vec<Task> = plan.tasks.all().filter(is_meant).collect();
     if tasks.is_empty() {
         return Err(Error::usage(format!("no clip, step or code is called `{what}`"))
             .hint("list clips with `taqsim ls`, steps with `taqsim graph`"));
@@ -56,10 +56,10 @@ fn indented(example: &str) -> String {
 
 /// A task's status, why, and the recipe that its key is the digest of.
 fn explanation(plan: &Plan, sources: &Sources, task: Task) -> String {
-    let status = &plan.statuses[&task];
+    let status = plan.status(task);
     let mut text = format!("{}: {}", plan.tasks.name(task), status.word());
-    if !status.why().is_empty() {
-        let _ = write!(text, ": {}", status.why());
+    if *status != Status::Fresh {
+        let _ = write!(text, ": {}", plan.why(status));
     }
     text.push('\n');
     let Some(recipe) = plan.tasks.recipe(task, sources, &plan.known) else { return text };
@@ -77,10 +77,9 @@ fn explanation(plan: &Plan, sources: &Sources, task: Task) -> String {
             many => drop(writeln!(text, "  input    {name} of {} clips", many.len())),
         }
     }
-    if let Status::Fresh(outputs) | Status::Remade(outputs) = status {
-        for (name, digest) in outputs {
-            let _ = writeln!(text, "  output   {name} {}", digest.short());
-        }
+    let outputs = plan.known.of_task(task).unwrap_or_default();
+    for (name, digest) in outputs.iter() {
+        let _ = writeln!(text, "  output   {name} {}", digest.short());
     }
     text
 }

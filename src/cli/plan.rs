@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         Form::Json => view.json(),
         Form::Markdown => view.markdown(),
     })?;
-    let is_blocked = planned.plan.statuses.values().any(|status| matches!(status, Status::Blocked(_)));
+    let is_blocked = planned.plan.unfresh().any(|(_, status)| matches!(status, Status::Blocked(_)));
     let has_changes = !planned.draft_is_current || !view.changes.is_empty();
     Ok(match (is_blocked, args.exit_code && has_changes) {
         (true, _) => ExitCode::from(1),
@@ -121,14 +121,15 @@ impl<'p> View<'p> {
     fn json(&self) -> String {
         let tasks: Vec<_> = self
             .plan
-            .statuses
-            .iter()
-            .map(|(task, status)| {
+            .tasks
+            .all()
+            .map(|task| {
+                let status = self.plan.status(task);
                 json!({
-                    "step": self.plan.tasks.step(*task).name,
+                    "step": self.plan.tasks.step(task).name,
                     "clip": task.clip.map(|clip| &self.plan.tasks.manifest.clips[clip].id),
                     "status": status.word(),
-                    "why": status.why(),
+                    "why": self.plan.why(status),
                 })
             })
             .collect();
@@ -146,17 +147,14 @@ impl<'p> View<'p> {
 
     fn groups(&self) -> Vec<Group> {
         let mut groups: Vec<Group> = Vec::new();
-        for (task, status) in &self.plan.statuses {
-            let (step, word, why) = (&self.plan.tasks.step(*task).name, status.word(), status.why());
-            if matches!(status, Status::Fresh(_)) {
-                continue;
-            }
+        for (task, status) in self.plan.unfresh() {
+            let (step, word, why) = (&self.plan.tasks.step(task).name, status.word(), self.plan.why(status));
             match groups
                 .iter_mut()
                 .find(|group| group.step == *step && group.word == word && group.why == why)
             {
-                Some(group) => group.tasks.push(*task),
-                None => groups.push(Group { step: step.clone(), word, why, tasks: vec![*task] }),
+                Some(group) => group.tasks.push(task),
+                None => groups.push(Group { step: step.clone(), word, why, tasks: vec![task] }),
             }
         }
         groups
@@ -175,15 +173,17 @@ impl<'p> View<'p> {
     fn counts(&self) -> BTreeMap<&'static str, usize> {
         let words = ["fresh", "stale", "waiting", "remade", "blocked"];
         let mut counts = BTreeMap::from(words.map(|word| (word, 0)));
-        for status in self.plan.statuses.values() {
+        for (_, status) in self.plan.unfresh() {
             *counts.entry(status.word()).or_default() += 1;
         }
+        let n_unfresh: usize = counts.values().sum();
+        counts.insert("fresh", self.plan.tasks.len() - n_unfresh);
         counts
     }
 
     fn summary(&self) -> String {
         let counts = self.counts();
-        let (n, fresh) = (self.plan.statuses.len(), counts["fresh"]);
+        let (n, fresh) = (self.plan.tasks.len(), counts["fresh"]);
         let words = ["stale", "waiting", "remade", "blocked"].into_iter();
         let parts: Vec<String> =
             words.filter(|word| counts[word] > 0).map(|word| format!("{} {word}", counts[word])).collect();

@@ -4,12 +4,13 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::talk::duration;
 use super::{Global, Talk, findings};
 use crate::error::{Error, Result};
 use crate::manifest::{self, Outcome};
 use crate::release::Project;
 use crate::run::Roots;
-use crate::store::{CacheLock, DiskStore};
+use crate::store::{CacheLock, Digest, DiskStore, Holder};
 
 pub(super) const MANIFEST: &str = "taqsim.toml";
 
@@ -19,23 +20,26 @@ const MAX_MANIFEST_BYTES: u64 = 1 << 29;
 /// The project that the user stands in; whatever is wrong with its manifest is said on the way.
 pub(super) fn open(global: &Global, talk: &Talk) -> Result<Project> {
     let folder = folder(global)?;
-    let outcome = read(&folder)?;
+    let (outcome, read) = read_files(&folder)?;
     findings::say(&outcome, talk);
     let Some(manifest) = outcome.manifest else {
         return Err(findings::summary(&outcome.findings));
     };
-    project_of(folder, manifest, global)
-}
-
-/// A project of a manifest that was read already.
-pub(super) fn project_of(folder: PathBuf, manifest: manifest::Manifest, global: &Global) -> Result<Project> {
     Ok(Project {
         manifest,
+        read,
+        has_warnings: !outcome.findings.is_empty(),
         roots: Roots::new(&folder, &global.roots)?,
-        cache: global.cache.clone().unwrap_or_else(|| folder.join("cache")),
+        other_roots: global.roots.clone(),
+        cache: cache(&folder, global),
         outputs: folder.join("outputs"),
         folder,
     })
+}
+
+/// The folder of what is remembered.
+pub(super) fn cache(folder: &Path, global: &Global) -> PathBuf {
+    global.cache.clone().unwrap_or_else(|| folder.join("cache"))
 }
 
 /// The nearest folder, from where the user stands upwards, that has a manifest.
@@ -53,29 +57,45 @@ pub(super) fn folder(global: &Global) -> Result<PathBuf> {
 
 /// Reads and checks the manifest of a folder.
 pub(super) fn read(folder: &Path) -> Result<Outcome> {
+    read_files(folder).map(|(outcome, _)| outcome)
+}
+
+/// The same, and the digest of what was read, by path.
+fn read_files(folder: &Path) -> Result<(Outcome, Vec<(String, Digest)>)> {
     let path = folder.join(MANIFEST);
     let cannot = |cause| Error::usage(format!("cannot read `{MANIFEST}`: {cause}"));
     let mut bytes = Vec::new();
     let file = fs::File::open(&path).map_err(cannot)?;
     file.take(MAX_MANIFEST_BYTES).read_to_end(&mut bytes).map_err(cannot)?;
-    Ok(manifest::parse(&bytes, MANIFEST))
+    let read = vec![(MANIFEST.to_owned(), Digest::of(&bytes))];
+    Ok((manifest::parse(&bytes, MANIFEST), read))
 }
 
 /// Opens the project's store, for reading: nothing is written to it but what files hold.
 pub(super) fn store(project: &Project, talk: &Talk) -> Result<DiskStore> {
     let store = DiskStore::open(&project.cache)?;
-    if store.n_dropped_bytes() > 0 {
-        let n = store.n_dropped_bytes();
-        talk.warning(format!("the last {n} bytes of the cache's log made no sense and were dropped"));
-    }
+    store.complaints().iter().for_each(|complaint| talk.warning(complaint));
     Ok(store)
 }
 
 /// Waits until nobody else builds here, then opens the store.
 pub(super) fn store_to_build(project: &Project, talk: &Talk) -> Result<(CacheLock, DiskStore)> {
-    let lock =
-        CacheLock::take(&project.cache, |holder| talk.say(format!("waiting for another build: {holder}")))?;
+    let lock = lock_cache(&project.cache, "build", talk)?;
     Ok((lock, store(project, talk)?))
+}
+
+/// Takes the lock of a cache, and says whom it waits for.
+pub(super) fn lock_cache(cache: &Path, verb: &str, talk: &Talk) -> Result<CacheLock> {
+    CacheLock::take(cache, verb, |holder| {
+        let who = match holder {
+            Some((holder, seconds)) => {
+                let Holder { verb, process, .. } = holder;
+                format!("`taqsim {verb}` (process {process}, for {})", duration(seconds))
+            }
+            None => "another process".to_owned(),
+        };
+        talk.say(format!("waiting for {who} to be done with `{}`", cache.display()));
+    })
 }
 
 /// Relative to where the user stands, where that is shorter to read.

@@ -104,6 +104,15 @@ pub(super) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
+/// `42 s`, `3 min`, `2 h 5 min`.
+pub(super) fn duration(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
 fn to_stderr(text: &str) {
     // When nobody listens on stderr there is nobody to tell.
     let _ = io::stderr().lock().write_all(text.as_bytes());

@@ -10,7 +10,7 @@ pub fn content_order(manifest: &Manifest, results: &Results) -> Vec<usize> {
     let mut clips: Vec<_> = (0..manifest.clips.len())
         .filter_map(|clip| {
             let outputs = results.of("normalize", Some(clip))?;
-            Some((outputs.get("audio")?, outputs.get("ranges")?, &manifest.clips[clip].id, clip))
+            Some((*outputs.get("audio")?, *outputs.get("ranges")?, &manifest.clips[clip].id, clip))
         })
         .collect();
     clips.sort();

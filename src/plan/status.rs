@@ -4,26 +4,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::tasks::{Need, Task, Tasks};
-use super::{Observed, Results, Sources};
+use super::{Observed, Results, Sources, Wholes};
 use crate::error::Result;
 use crate::manifest::Manifest;
-use crate::store::{Difference, Key, OutputDigests, Store};
+use crate::store::{Difference, Key, OutputDigests, Recipe, Store};
 
 /// What will become of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Status {
     /// Its result is known. It does not run.
-    Fresh(OutputDigests),
+    Fresh,
     /// Its result is known, but something that may run needs a value of it that the cache no longer has. It
     /// runs where that need arises.
-    Remade(OutputDigests),
+    Remade,
     /// It runs.
     Stale(Reason),
-    /// It waits for this step, or for equal work, so nobody can know: it runs unless its new input is one seen
-    /// before, and recalls the result of a task that has the same recipe.
-    Waiting(String),
+    /// Nobody can know: it runs unless its new input is one seen before, and recalls the result of a task that
+    /// has the same recipe.
+    Waiting(Awaited),
     /// It cannot run: its source is of no use, for this reason.
     Blocked(String),
+}
+
+/// What a task waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// The step at this index.
+    Step(usize),
+    /// The same work on another clip.
+    EqualWork,
 }
 
 /// Why a task is stale.
@@ -36,16 +45,18 @@ pub enum Reason {
 }
 
 /// All tasks, each with its status.
-#[derive(Debug)]
 pub struct Plan<'m> {
     /// The tasks.
     pub tasks: Tasks<'m>,
-    /// The status of each, in the order of the tasks.
-    pub statuses: BTreeMap<Task, Status>,
+    /// The recipes of clips as wholes.
+    pub wholes: Wholes,
+    /// What is known of the results before anything runs.
+    pub known: Results<'m>,
+    store: &'m dyn Store,
+    /// The status of each task that is not fresh, in the order of the tasks.
+    unfresh: BTreeMap<Task, Status>,
     /// The keys of what is stale: equal work is done once.
     stale_keys: BTreeSet<Key>,
-    /// What is known of the results before anything runs.
-    pub known: Results,
 }
 
 impl<'m> Plan<'m> {
@@ -53,92 +64,185 @@ impl<'m> Plan<'m> {
     ///
     /// # Errors
     /// When the steps of the manifest make no sense.
-    pub fn of(manifest: &'m Manifest, sources: &Sources, store: &dyn Store) -> Result<Self> {
+    pub fn of(manifest: &'m Manifest, sources: &Sources, store: &'m dyn Store) -> Result<Self> {
         let tasks = Tasks::of(manifest)?;
-        let mut plan =
-            Self { tasks, statuses: BTreeMap::new(), stale_keys: BTreeSet::new(), known: Results::default() };
-        for task in plan.tasks.all().collect::<Vec<_>>() {
-            let status = plan.status(task, sources, store);
-            if let Status::Fresh(outputs) = &status {
-                let step = plan.tasks.step(task).name.clone();
-                plan.known.outputs.insert((step, task.clip), outputs.clone());
-            }
-            plan.statuses.insert(task, status);
+        let known = Results::none(&tasks, store);
+        let wholes = Wholes::of(&tasks);
+        let (unfresh, stale_keys) = (BTreeMap::new(), BTreeSet::new());
+        let mut plan = Self { tasks, wholes, known, store, unfresh, stale_keys };
+        (0..manifest.clips.len()).for_each(|clip| plan.look_at_clip(clip, sources));
+        let dataset_wide = (0..plan.tasks.steps.len()).filter(|step| !plan.tasks.steps[*step].is_per_clip());
+        for step in dataset_wide.collect::<Vec<_>>() {
+            plan.look_at(Task { step, clip: None }, sources);
         }
-        plan.mark_what_must_be_remade(store);
+        plan.mark_what_must_be_remade();
         Ok(plan)
+    }
+
+    /// The status of a task.
+    pub fn status(&self, task: Task) -> &Status {
+        self.unfresh.get(&task).unwrap_or(&Status::Fresh)
+    }
+
+    /// The tasks of one clip.
+    pub fn of_clip(&self, clip: usize) -> impl Iterator<Item = Task> {
+        let steps = self.tasks.steps.iter().enumerate().filter(|(_, step)| step.is_per_clip());
+        steps.map(move |(step, _)| Task { step, clip: Some(clip) })
+    }
+
+    /// Every task that is not fresh, with its status, each after those that it reads from.
+    pub fn unfresh(&self) -> impl Iterator<Item = (Task, &Status)> {
+        self.unfresh.iter().map(|(task, status)| (*task, status))
     }
 
     /// Whether nothing has to run.
     pub fn is_all_fresh(&self) -> bool {
-        self.statuses.values().all(|status| matches!(status, Status::Fresh(_)))
+        self.unfresh.is_empty()
     }
 
-    /// Marks what a table or a person needs, but the cache no longer has: these outputs of fresh tasks.
-    pub fn need_values(&mut self, store: &dyn Store, is_needed: impl Fn(&str) -> bool) {
-        for (task, status) in self.statuses.clone() {
-            let Status::Fresh(outputs) = status else { continue };
-            if outputs.iter().any(|(name, digest)| is_needed(name) && !store.has(digest)) {
-                self.statuses.insert(task, Status::Remade(outputs));
+    /// Marks what a table or a person needs of a fresh task, but the cache no longer has: these of its outputs.
+    pub fn need_values(&mut self, tasks: impl IntoIterator<Item = Task>, is_needed: impl Fn(&str) -> bool) {
+        for task in tasks {
+            let outputs = self.outputs_of_fresh(task).unwrap_or_default();
+            if outputs.iter().any(|(name, digest)| is_needed(name) && !self.store.has(digest)) {
+                self.unfresh.insert(task, Status::Remade);
             }
         }
-        self.mark_what_must_be_remade(store);
+        self.mark_what_must_be_remade();
     }
 
-    fn status(&mut self, task: Task, sources: &Sources, store: &dyn Store) -> Status {
+    /// Why a task has its status, in words; empty where the status says it all.
+    pub fn why(&self, status: &Status) -> String {
+        match status {
+            Status::Fresh => String::new(),
+            Status::Remade => "the cache no longer has its value".to_owned(),
+            Status::Stale(reason) => reason.to_string(),
+            Status::Waiting(Awaited::Step(step)) => format!("for `{}`", self.tasks.steps[*step].name),
+            Status::Waiting(Awaited::EqualWork) => "for the same work on another clip".to_owned(),
+            Status::Blocked(why) => why.clone(),
+        }
+    }
+
+    fn look_at_clip(&mut self, clip: usize, sources: &Sources) {
+        let key = self.wholes.key(&self.tasks, clip, sources).filter(|key| self.store.knows(key));
+        if let Some(key) = key {
+            self.known.add_whole(clip, key);
+            return;
+        }
+        for step in 0..self.tasks.steps.len() {
+            if self.tasks.steps[step].is_per_clip() {
+                self.look_at(Task { step, clip: Some(clip) }, sources);
+            }
+        }
+    }
+
+    fn look_at(&mut self, task: Task, sources: &Sources) {
+        if let Some((key, outputs)) = self.recalled_with_all_clips(task) {
+            self.known.add(task, key, outputs);
+            return;
+        }
+        match self.status_of(task, sources) {
+            Ok((key, outputs)) => self.known.add(task, key, outputs),
+            Err(status) => drop(self.unfresh.insert(task, status)),
+        }
+    }
+
+    /// What a dataset-wide task came to when all clips were as they are.
+    fn recalled_with_all_clips(&self, task: Task) -> Option<(Key, OutputDigests)> {
+        if task.clip.is_some() || !self.unfresh.is_empty() {
+            return None;
+        }
+        let recipe = self.wholes.of_all(task.step, &self.known)?;
+        let key = Key::from_digest(*self.store.recall(&recipe.key())?.get("task")?);
+        Some((key, self.store.recall(&key)?))
+    }
+
+    /// The key and outputs of a fresh task, or else its status.
+    fn status_of(
+        &mut self,
+        task: Task,
+        sources: &Sources,
+    ) -> std::result::Result<(Key, OutputDigests), Status> {
         if let Some(reason) = self.blocked(task, sources) {
-            return Status::Blocked(reason);
+            return Err(Status::Blocked(reason));
         }
-        let is_known = |task: &Task| matches!(self.statuses.get(task), Some(Status::Fresh(_)));
-        if let Some(stale) = self.tasks.upstream(task).into_iter().find(|task| !is_known(task)) {
-            return Status::Waiting(format!("for `{}`", self.tasks.step(stale).name));
+        if let Some(step) = self.awaited_step(task) {
+            return Err(Status::Waiting(Awaited::Step(step)));
         }
-        let Some(recipe) = self.tasks.recipe(task, sources, &self.known) else {
-            return Status::Blocked("an input of it is missing".to_owned());
+        let Some(key) = self.tasks.key(task, sources, &self.known) else {
+            return Err(Status::Blocked("an input of it is missing".to_owned()));
         };
-        if let Some(outputs) = store.recall(&recipe.key()) {
-            return Status::Fresh(outputs);
+        if let Some(outputs) = self.store.recall(&key) {
+            return Ok((key, outputs));
         }
-        if !self.stale_keys.insert(recipe.key()) {
-            return Status::Waiting("for the same work on another clip".to_owned());
+        if !self.stale_keys.insert(key) {
+            return Err(Status::Waiting(Awaited::EqualWork));
         }
-        Status::Stale(match store.last_recipe(&self.tasks.name(task)) {
-            Some(last) => Reason::Changed(recipe.differences_from(&last)),
-            None => Reason::New,
-        })
+        let recipe = self.tasks.recipe(task, sources, &self.known);
+        Err(Status::Stale(match (recipe, self.last_recipe(task)) {
+            (Some(recipe), Some(last)) => Reason::Changed(recipe.differences_from(&last)),
+            _ => Reason::New,
+        }))
+    }
+
+    fn awaited_step(&self, task: Task) -> Option<usize> {
+        let upstream = self.tasks.step(task).upstream();
+        match task.clip {
+            Some(_) => upstream.into_iter().find(|step| self.is_unfresh(Task { step: *step, ..task })),
+            None => upstream
+                .into_iter()
+                .find(|step| self.tasks.of_step(*step).any(|before| self.is_unfresh(before))),
+        }
+    }
+
+    fn is_unfresh(&self, task: Task) -> bool {
+        !self.unfresh.is_empty() && self.unfresh.contains_key(&task)
+    }
+
+    /// The recipe that a task had when its clip, or its step, last came to something.
+    fn last_recipe(&self, task: Task) -> Option<Recipe> {
+        let name = &self.tasks.step(task).name;
+        let key = match task.clip {
+            Some(clip) => {
+                let whole = self.store.last(&self.tasks.name_of_whole(clip))?;
+                Key::from_digest(*self.store.recall(&whole)?.get(name)?)
+            }
+            None => self.store.last(name)?,
+        };
+        self.store.recipe(&key)
     }
 
     /// Why a task cannot run because of its clip's source. A dataset-wide task waits for its clips instead.
     fn blocked(&self, task: Task, sources: &Sources) -> Option<String> {
-        let source = &self.tasks.manifest.clips[task.clip?].source;
-        match sources.0.get(source) {
+        match sources.0.get(task.clip?) {
             Some(Observed::Unusable(error)) => Some(error.to_string()),
             _ => None,
         }
     }
 
     /// Walks from the last task to the first: whoever may run needs its inputs at hand.
-    fn mark_what_must_be_remade(&mut self, store: &dyn Store) {
-        for task in self.tasks.all().collect::<Vec<_>>().into_iter().rev() {
-            let runs = match &self.statuses[&task] {
-                Status::Stale(_) | Status::Waiting(_) | Status::Remade(_) => true,
-                Status::Fresh(_) | Status::Blocked(_) => false,
-            };
-            if runs {
-                self.mark_absent_inputs(task, store);
+    fn mark_what_must_be_remade(&mut self) {
+        let mut next = self.unfresh.last_key_value().map(|(task, _)| *task);
+        while let Some(task) = next {
+            if !matches!(self.unfresh[&task], Status::Blocked(_)) {
+                self.mark_absent_inputs(task);
+            }
+            next = self.unfresh.range(..task).next_back().map(|(task, _)| *task);
+        }
+    }
+
+    fn mark_absent_inputs(&mut self, task: Task) {
+        for need in self.tasks.needs(task, &self.known) {
+            let Need::Output(name, producer) = need else { continue };
+            let Some(outputs) = self.outputs_of_fresh(producer) else { continue };
+            if outputs.get(name).is_some_and(|digest| !self.store.has(digest)) {
+                self.unfresh.insert(producer, Status::Remade);
             }
         }
     }
 
-    fn mark_absent_inputs(&mut self, task: Task, store: &dyn Store) {
-        for need in self.tasks.needs(task, &self.known) {
-            let Need::Output(name, producer) = need else { continue };
-            let Some(Status::Fresh(outputs)) = self.statuses.get(&producer) else { continue };
-            if outputs.get(name).is_some_and(|digest| !store.has(digest)) {
-                let outputs = outputs.clone();
-                self.statuses.insert(producer, Status::Remade(outputs));
-            }
-        }
+    fn outputs_of_fresh(&self, task: Task) -> Option<OutputDigests> {
+        if self.is_unfresh(task) { None } else { self.known.of_task(task) }
     }
 }
 
@@ -146,21 +250,11 @@ impl Status {
     /// The one word for it.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Fresh(_) => "fresh",
-            Self::Remade(_) => "remade",
+            Self::Fresh => "fresh",
+            Self::Remade => "remade",
             Self::Stale(_) => "stale",
             Self::Waiting(_) => "waiting",
             Self::Blocked(_) => "blocked",
-        }
-    }
-
-    /// Why, in words; empty where the word says it all.
-    pub fn why(&self) -> String {
-        match self {
-            Self::Fresh(_) => String::new(),
-            Self::Remade(_) => "the cache no longer has its value".to_owned(),
-            Self::Stale(reason) => reason.to_string(),
-            Self::Waiting(why) | Self::Blocked(why) => why.clone(),
         }
     }
 }

@@ -7,7 +7,7 @@ use petgraph::graph::DiGraph;
 
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
-use crate::stages::{Embed, Normalize, Reduce, Segment, Stage};
+use crate::stages::{Embed, Normalize, Params, Reduce, Segment, Stage, non_default_params};
 
 /// One step of the manifest, and where its inputs come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +65,28 @@ impl Step<'_> {
             Work::Embed(embed) => format!("embed.{}", embed.kind()),
             Work::Reduce(reduce) => format!("reduce.{}", reduce.kind()),
         }
+    }
+
+    /// The parameters that differ from their defaults, without what a clip adds to them.
+    pub fn params(&self) -> Params {
+        match self.work {
+            Work::Normalize(normalize) => non_default_params(normalize),
+            Work::Segment(segment) => segment.params(),
+            Work::Embed(embed) => embed.params(),
+            Work::Reduce(reduce) => reduce.params(),
+        }
+    }
+
+    /// The steps that it reads from, by index, once each.
+    pub fn upstream(&self) -> Vec<usize> {
+        let from = self.wires.iter().filter_map(|wire| match wire.from {
+            From::Step(step) => Some(step),
+            From::Source => None,
+        });
+        let mut steps: Vec<usize> = from.collect();
+        steps.sort_unstable();
+        steps.dedup();
+        steps
     }
 
     /// The code that carries it out, without what a clip adds to its parameters.

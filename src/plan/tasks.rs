@@ -8,7 +8,7 @@ use super::{Results, Sources};
 use crate::error::Result;
 use crate::manifest::{Clip, Label, Manifest};
 use crate::stages::{Embed, Normalize, Params, Stage, non_default_params};
-use crate::store::{Digest, Recipe};
+use crate::store::{Digest, Key, KeyStem, Recipe};
 
 /// One step for one clip, or for the whole dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,8 +35,10 @@ pub struct Tasks<'m> {
     pub manifest: &'m Manifest,
     /// Its steps, each after those that it reads from.
     pub steps: Vec<Step<'m>>,
-    /// The normalize stage of each clip: the manifest's parameters with the clip's ranges.
-    normalize: Vec<Normalize>,
+    /// For each step, all of its recipes but their inputs; clips with parameters of their own have others.
+    stems: Vec<KeyStem>,
+    /// The normalize stages of clips that have ranges.
+    ranged: BTreeMap<usize, Normalize>,
     /// The embed stages of each clip, where a parameter takes the value of a label.
     labelled: BTreeMap<Task, Embed>,
 }
@@ -47,17 +49,13 @@ impl<'m> Tasks<'m> {
     /// # Errors
     /// When a step reads from one that does not exist, or a parameter from a label of another type.
     pub fn of(manifest: &'m Manifest) -> Result<Self> {
-        let normalize = manifest
-            .clips
-            .iter()
-            .map(|clip| Normalize {
-                ranges: clip.ranges.iter().map(|range| (range.start, range.end)).collect(),
-                ..manifest.normalize.clone()
-            })
-            .collect();
         let steps = steps(manifest)?;
         let labelled = labelled(manifest, &steps)?;
-        Ok(Self { manifest, steps, normalize, labelled })
+        let stems = steps
+            .iter()
+            .map(|step| KeyStem::of(&step.kind(), step.stage().version(), NUMERICS, &step.params()))
+            .collect();
+        Ok(Self { manifest, steps, stems, ranged: ranged(manifest), labelled })
     }
 
     /// Every task, each after those that it reads from.
@@ -65,13 +63,24 @@ impl<'m> Tasks<'m> {
         (0..self.steps.len()).flat_map(|step| self.of_step(step))
     }
 
+    /// How many tasks there are.
+    pub fn len(&self) -> usize {
+        (0..self.steps.len()).map(|step| self.n_of_step(step)).sum()
+    }
+
+    /// Whether there is no task.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The tasks of one step.
-    pub fn of_step(&self, step: usize) -> Vec<Task> {
-        if self.steps[step].is_per_clip() {
-            (0..self.manifest.clips.len()).map(|clip| Task { step, clip: Some(clip) }).collect()
-        } else {
-            vec![Task { step, clip: None }]
-        }
+    pub fn of_step(&self, step: usize) -> impl Iterator<Item = Task> + use<> {
+        let is_per_clip = self.steps[step].is_per_clip();
+        (0..self.n_of_step(step)).map(move |clip| Task { step, clip: is_per_clip.then_some(clip) })
+    }
+
+    fn n_of_step(&self, step: usize) -> usize {
+        if self.steps[step].is_per_clip() { self.manifest.clips.len() } else { 1 }
     }
 
     /// The step that a task carries out.
@@ -79,7 +88,7 @@ impl<'m> Tasks<'m> {
         &self.steps[task.step]
     }
 
-    /// What people and the store call a task: `embed.timbre/clip-id`, or the step alone.
+    /// What people call a task: `embed.timbre/clip-id`, or the step alone.
     pub fn name(&self, task: Task) -> String {
         match task.clip {
             Some(clip) => format!("{}/{}", self.step(task).name, self.manifest.clips[clip].id),
@@ -87,26 +96,27 @@ impl<'m> Tasks<'m> {
         }
     }
 
+    /// What the store calls everything about a clip. No step has a `/` in its name.
+    pub fn name_of_whole(&self, clip: usize) -> String {
+        format!("clip/{}", self.manifest.clips[clip].id)
+    }
+
     /// The code that carries a task out, with its parameters.
     pub fn stage(&self, task: Task) -> &dyn Stage {
-        match (self.step(task).work, task.clip) {
-            (Work::Normalize(_), Some(clip)) => &self.normalize[clip],
-            _ => self.labelled.get(&task).map_or_else(|| self.step(task).stage(), Embed::stage),
+        if let (Work::Normalize(_), Some(clip)) = (self.step(task).work, task.clip)
+            && let Some(normalize) = self.ranged.get(&clip)
+        {
+            return normalize;
         }
+        self.labelled.get(&task).map_or_else(|| self.step(task).stage(), Embed::stage)
     }
 
     /// The tasks whose outputs a task reads, whether or not it needs them all in the end.
     pub fn upstream(&self, task: Task) -> Vec<Task> {
-        let producers = self.step(task).wires.iter().filter_map(|wire| match wire.from {
-            From::Step(step) => Some(step),
-            From::Source => None,
-        });
-        let mut steps: Vec<usize> = producers.collect();
-        steps.sort_unstable();
-        steps.dedup();
+        let steps = self.step(task).upstream().into_iter();
         match task.clip {
-            Some(_) => steps.into_iter().map(|step| Task { step, clip: task.clip }).collect(),
-            None => steps.into_iter().flat_map(|step| self.of_step(step)).collect(),
+            Some(_) => steps.map(|step| Task { step, clip: task.clip }).collect(),
+            None => steps.flat_map(|step| self.of_step(step)).collect(),
         }
     }
 
@@ -119,53 +129,96 @@ impl<'m> Tasks<'m> {
             None => {
                 let clips = content_order(self.manifest, results);
                 let needs = wires.iter().flat_map(|wire| clips.iter().map(|clip| need(wire, *clip)));
-                needs.filter(|need| self.has_results(*need, results)).collect()
+                needs.filter(|need| has_results(*need, results)).collect()
             }
-        }
-    }
-
-    fn has_results(&self, need: Need, results: &Results) -> bool {
-        match need {
-            Need::Source(_) => true,
-            Need::Output(_, task) => results.of(&self.step(task).name, task.clip).is_some(),
         }
     }
 
     /// The recipe of a task, where everything that it reads is known.
     pub fn recipe(&self, task: Task, sources: &Sources, results: &Results) -> Option<Recipe> {
         let mut inputs: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
-        for need in self.needs(task, results) {
-            let (name, digest) = self.resolve(need, sources, results)?;
+        for (name, digest) in self.inputs(task, sources, results)? {
             inputs.entry(name.to_owned()).or_default().push(digest);
         }
         Some(Recipe {
             kind: self.step(task).kind(),
             version: self.stage(task).version(),
-            numerics: "exact".to_owned(),
+            numerics: NUMERICS.to_owned(),
             params: self.params(task),
             inputs,
         })
     }
 
+    /// The key of that recipe.
+    pub fn key(&self, task: Task, sources: &Sources, results: &Results) -> Option<Key> {
+        if self.has_own_params(task) {
+            return self.recipe(task, sources, results).map(|recipe| recipe.key());
+        }
+        Some(self.stems[task.step].key(self.inputs(task, sources, results)?))
+    }
+
+    /// What a clip adds to the parameters of the steps, by step.
+    pub(super) fn own_params(&self, clip: usize) -> Params {
+        let per_clip = (0..self.steps.len()).map(|step| Task { step, clip: Some(clip) });
+        let own = per_clip.filter(|task| self.has_own_params(*task));
+        own.map(|task| (self.step(task).name.clone(), self.params(task).into())).collect()
+    }
+
+    fn has_own_params(&self, task: Task) -> bool {
+        let has_ranges = task.clip.is_some_and(|clip| self.ranged.contains_key(&clip));
+        let is_normalize = matches!(self.step(task).work, Work::Normalize(_));
+        (is_normalize && has_ranges) || self.labelled.contains_key(&task)
+    }
+
     fn params(&self, task: Task) -> Params {
         match (self.step(task).work, task.clip) {
-            (Work::Normalize(_), Some(clip)) => non_default_params(&self.normalize[clip]),
-            (Work::Normalize(normalize), None) => non_default_params(normalize),
-            (Work::Segment(segment), _) => segment.params(),
+            (Work::Normalize(normalize), Some(clip)) => {
+                non_default_params(self.ranged.get(&clip).unwrap_or(normalize))
+            }
             (Work::Embed(embed), _) => self.labelled.get(&task).unwrap_or(embed).params(),
-            (Work::Reduce(reduce), _) => reduce.params(),
+            _ => self.step(task).params(),
         }
     }
 
-    fn resolve(&self, need: Need, sources: &Sources, results: &Results) -> Option<(&'static str, Digest)> {
-        match need {
-            Need::Source(clip) => Some(("source", sources.digest(&self.manifest.clips[clip].source)?)),
-            Need::Output(name, task) => {
-                let outputs = results.of(&self.step(task).name, task.clip)?;
-                Some((name, *outputs.get(name)?))
-            }
-        }
+    /// The inputs of a task, sorted by name, those of one name in their order.
+    fn inputs(
+        &self,
+        task: Task,
+        sources: &Sources,
+        results: &Results,
+    ) -> Option<Vec<(&'static str, Digest)>> {
+        let needs = self.needs(task, results).into_iter();
+        let mut inputs = needs.map(|need| resolve(need, sources, results)).collect::<Option<Vec<_>>>()?;
+        inputs.sort_by_key(|(name, _)| *name);
+        Some(inputs)
     }
+}
+
+/// Every stage is exact: its numbers are the same on all hardware.
+const NUMERICS: &str = "exact";
+
+fn resolve(need: Need, sources: &Sources, results: &Results) -> Option<(&'static str, Digest)> {
+    match need {
+        Need::Source(clip) => Some(("source", sources.digest(clip)?)),
+        Need::Output(name, task) => Some((name, *results.of_task(task)?.get(name)?)),
+    }
+}
+
+fn has_results(need: Need, results: &Results) -> bool {
+    match need {
+        Need::Source(_) => true,
+        Need::Output(_, task) => results.has(task),
+    }
+}
+
+fn ranged(manifest: &Manifest) -> BTreeMap<usize, Normalize> {
+    let clips = manifest.clips.iter().enumerate().filter(|(_, clip)| !clip.ranges.is_empty());
+    clips
+        .map(|(index, clip)| {
+            let ranges = clip.ranges.iter().map(|range| (range.start, range.end)).collect();
+            (index, Normalize { ranges, ..manifest.normalize.clone() })
+        })
+        .collect()
 }
 
 /// The embed steps as they are for each clip, where a parameter takes the value of a label.

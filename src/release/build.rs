@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use super::contents::Contents;
-use super::{Lock, Project, table_lines};
+use super::{Lock, Project, snapshot, table_lines};
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Sources, Task};
+use crate::plan::{Plan, Results, Sources, Task};
 use crate::run::{self, Event, Local, Outcome, Setting};
 use crate::store::{DiskStore, Store};
 
@@ -23,10 +23,14 @@ pub struct Options<'a> {
 }
 
 /// What a build came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Built {
-    /// What ran, what was recalled, what failed.
-    pub outcome: Outcome,
+    /// How many tasks ran.
+    pub n_ran: usize,
+    /// How many tasks were recalled.
+    pub n_recalled: usize,
+    /// How many tasks were skipped because something that they read failed.
+    pub n_skipped: usize,
     /// Why clips failed, in words, by id.
     pub failed: BTreeMap<String, Error>,
     /// Why dataset-wide steps failed, by name.
@@ -54,16 +58,23 @@ impl<'p> Planned<'p> {
     ///
     /// # Errors
     /// When the lock is damaged.
-    pub fn of(project: &'p Project, store: &dyn Store) -> Result<Self> {
+    pub fn of(project: &'p Project, store: &'p DiskStore) -> Result<Self> {
         let lock = project.lock()?;
-        let locked = project.locked_sources(lock.as_ref());
-        let sources = run::observe(&project.manifest, &project.roots, &locked, store);
+        let locked = |clip: usize| lock.as_ref()?.clips.get(&project.manifest.clips[clip].id)?.source;
+        let sources = run::observe(&project.manifest, &project.roots, locked, store);
         let mut plan = Plan::of(&project.manifest, &sources, store)?;
         let nobody = BTreeMap::new();
-        let contents = Contents { project, sources: &sources, results: &plan.known, failed: &nobody };
+        let contents = Contents {
+            project,
+            tasks: &plan.tasks,
+            sources: &sources,
+            results: &plan.known,
+            failed: &nobody,
+        };
         let draft_is_current = plan.is_all_fresh() && contents.recall(store).is_some();
         if !draft_is_current {
-            plan.need_values(store, |name| run::OUTPUTS_OF_TABLES.contains(&name));
+            let all: Vec<Task> = plan.tasks.all().collect();
+            plan.need_values(all, |name| run::OUTPUTS_OF_TABLES.contains(&name));
         }
         Ok(Self { plan, sources, lock, draft_is_current })
     }
@@ -75,7 +86,7 @@ impl<'p> Planned<'p> {
         options: &Options,
         for_tables: bool,
         is_selected: impl Fn(Task) -> bool,
-    ) -> Result<Built> {
+    ) -> Result<(Built, Results<'p>)> {
         let setting = Setting {
             sources: &self.sources,
             roots: &project.roots,
@@ -88,46 +99,72 @@ impl<'p> Planned<'p> {
         };
         let outcome = run::run(&self.plan, &setting, is_selected);
         store.sync()?;
-        let mut built = Built {
-            outcome: outcome?,
-            failed: BTreeMap::new(),
-            failed_steps: BTreeMap::new(),
-            lock: None,
-            wrote: false,
-        };
-        self.sort_failures(&mut built);
-        Ok(built)
+        let outcome = outcome?;
+        self.remember_paces(&outcome, store)?;
+        Ok((self.built(&outcome), outcome.results))
     }
 
-    fn sort_failures(&self, built: &mut Built) {
+    fn built(&self, outcome: &Outcome) -> Built {
         let tasks = &self.plan.tasks;
-        for (task, error) in &built.outcome.failures {
+        let mut built = Built {
+            n_ran: outcome.ran.len(),
+            n_recalled: outcome.n_recalled,
+            n_skipped: outcome.n_skipped,
+            ..Built::default()
+        };
+        for (task, error) in &outcome.failures {
             let (failures, name) = match task.clip {
                 Some(clip) => (&mut built.failed, &tasks.manifest.clips[clip].id),
                 None => (&mut built.failed_steps, &tasks.step(*task).name),
             };
             failures.entry(name.clone()).or_insert_with(|| error.clone());
         }
+        built
+    }
+
+    fn remember_paces(&self, outcome: &Outcome, store: &DiskStore) -> Result<()> {
+        outcome.took.iter().try_for_each(|(step, (n, sum))| {
+            store.remember_pace(&self.plan.tasks.steps[*step].kind(), *sum / (*n).max(1))
+        })
     }
 }
 
 /// Builds everything, and brings draft and lock up to date.
 ///
+/// Where the cache turns out to be damaged on the way, what was lost is planned and made again.
+///
 /// # Errors
 /// When the user interrupted it, the version is frozen with other content, the lock may not change but would,
 /// or the disk fails. Clips and steps that fail are no error here: see [`Built`].
 pub fn build(project: &Project, store: &DiskStore, options: &Options) -> Result<Built> {
+    loop {
+        let built = build_once(project, store, options);
+        let Some(loss) = store.recover()? else { return built };
+        (options.listener)(&Event::Warned(loss));
+    }
+}
+
+fn build_once(project: &Project, store: &DiskStore, options: &Options) -> Result<Built> {
     let planned = Planned::of(project, store)?;
-    let mut built = planned.carry_out(project, store, options, !planned.draft_is_current, |_| true)?;
+    let (mut built, results) =
+        planned.carry_out(project, store, options, !planned.draft_is_current, |_| true)?;
     let may_write = built.failed.is_empty() || options.allow_failed;
     if !built.failed_steps.is_empty() || !may_write {
         return Ok(built);
     }
     let failed = built.failed.iter().map(|(id, error)| (id.clone(), error.message.clone())).collect();
-    let contents =
-        Contents { project, sources: &planned.sources, results: &built.outcome.results, failed: &failed };
+    let contents = Contents {
+        project,
+        tasks: &planned.plan.tasks,
+        sources: &planned.sources,
+        results: &results,
+        failed: &failed,
+    };
     let (lock, wrote) = publish(&contents, planned.lock.as_ref(), store, options.locked)?;
-    store.sync()?;
+    store.tidy_up()?;
+    if built.failed.is_empty() {
+        snapshot::take(project, &planned.sources, &lock, planned.plan.tasks.len(), store)?;
+    }
     built.lock = Some(lock);
     built.wrote = wrote;
     Ok(built)
@@ -144,7 +181,10 @@ pub fn warm(
     is_selected: impl Fn(&Plan, Task) -> bool,
 ) -> Result<Built> {
     let planned = Planned::of(project, store)?;
-    planned.carry_out(project, store, options, false, |task| is_selected(&planned.plan, task))
+    let (built, _) =
+        planned.carry_out(project, store, options, false, |task| is_selected(&planned.plan, task))?;
+    store.tidy_up()?;
+    Ok(built)
 }
 
 /// Brings draft and lock up to date; whether anything had to be written.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 use super::{Lock, Project, Table, TableLine, entry_digest, join, settings_digest, write_draft};
 use crate::error::{Error, Result};
-use crate::plan::{Results, Sources};
+use crate::plan::{Results, Sources, Task, Tasks};
 use crate::run;
-use crate::store::{Digest, OutputDigests, Recipe, Store};
+use crate::store::{Digest, Recipe, Store};
 
 /// Raised whenever tables are joined otherwise, or the files of a draft are written otherwise.
 const DRAFT_VERSION: u32 = 1;
@@ -15,8 +16,9 @@ const DRAFT_VERSION: u32 = 1;
 /// What a draft is made of.
 pub(super) struct Contents<'a> {
     pub(super) project: &'a Project,
+    pub(super) tasks: &'a Tasks<'a>,
     pub(super) sources: &'a Sources,
-    pub(super) results: &'a Results,
+    pub(super) results: &'a Results<'a>,
     /// Why clips are missing, by id.
     pub(super) failed: &'a BTreeMap<String, String>,
 }
@@ -55,11 +57,10 @@ impl Contents<'_> {
         let path = self.project.draft().join("BLAKE3SUMS");
         let sums = fs::read(&path).map_err(|cause| Error::cannot_read(path.display(), cause))?;
         let json = serde_json::to_vec(lines).expect("lines have only string keys");
-        let outputs = OutputDigests::from([
-            ("lines".to_owned(), store.write(&json)?),
-            ("sums".to_owned(), Digest::of(&sums)),
-        ]);
-        store.remember("draft", &self.recipe(), &outputs)
+        let lines = store.keep(&[("lines", json)])?;
+        let sums = Digest::of(&sums);
+        let outputs = lines.iter().chain([("sums", &sums)]).map(|(name, digest)| (name, *digest));
+        store.remember(&self.recipe(), &outputs.collect(), Duration::ZERO)
     }
 
     fn files_are_as_summed(&self, sums: &[u8], store: &dyn Store) -> bool {
@@ -73,21 +74,23 @@ impl Contents<'_> {
     }
 
     fn known_sources(&self) -> BTreeMap<String, Digest> {
-        let paths = self.sources.0.keys();
-        paths.filter_map(|path| Some((path.clone(), self.sources.digest(path)?))).collect()
+        let clips = self.project.manifest.clips.iter().enumerate();
+        clips.filter_map(|(index, clip)| Some((clip.source.clone(), self.sources.digest(index)?))).collect()
     }
 
     /// Everything that the draft's files and the lock depend on.
     fn recipe(&self) -> Recipe {
         let manifest = &self.project.manifest;
         let text = |text: &str| Digest::of(text.as_bytes());
-        let clips = manifest.clips.iter().flat_map(|clip| {
-            let source = self.sources.digest(&clip.source).unwrap_or_else(|| text("unknown"));
+        let clips = manifest.clips.iter().enumerate().flat_map(|(index, clip)| {
+            let source = self.sources.digest(index).unwrap_or_else(|| text("unknown"));
             [text(&clip.id), entry_digest(clip), source]
         });
-        let results = self.results.outputs.iter().flat_map(|((step, clip), outputs)| {
+        let tasks: Vec<Task> = self.tasks.all().collect();
+        let results = tasks.into_iter().filter_map(|task| Some((task, self.results.of_task(task)?)));
+        let results = results.flat_map(|(task, outputs)| {
             let named = outputs.iter().flat_map(|(name, digest)| [text(name), *digest]);
-            std::iter::once(text(&format!("{step}/{clip:?}"))).chain(named)
+            std::iter::once(text(&self.tasks.name(task))).chain(named).collect::<Vec<_>>()
         });
         let failed = self.failed.iter().flat_map(|(id, why)| [text(id), text(why)]);
         Recipe {

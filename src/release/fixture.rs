@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::{Lock, Table, TableLine, join, table_digest};
 use crate::error::Result;
 use crate::manifest::{Clip, Dataset, Label, Manifest, Of, Range, Vocabulary};
-use crate::plan::Results;
+use crate::plan::{Results, Task, Tasks};
 use crate::stages::{
     Embed, Frame, Input, Measures, Normalize, Pieces, RangeOfMaster, Reduce, Segment, Span, Spans, Values,
 };
@@ -33,12 +34,24 @@ impl Store for FakeStore {
         None
     }
 
-    fn remember(&self, _task: &str, _recipe: &Recipe, _outputs: &OutputDigests) -> Result<()> {
+    fn knows(&self, _key: &Key) -> bool {
+        false
+    }
+
+    fn recipe(&self, _key: &Key) -> Option<Recipe> {
+        None
+    }
+
+    fn remember(&self, _recipe: &Recipe, _outputs: &OutputDigests, _took: Duration) -> Result<()> {
         Ok(())
     }
 
-    fn last_recipe(&self, _task: &str) -> Option<Recipe> {
+    fn last(&self, _name: &str) -> Option<Key> {
         None
+    }
+
+    fn remember_last(&self, _name: &str, _key: &Key) -> Result<()> {
+        Ok(())
     }
 
     fn has(&self, digest: &Digest) -> bool {
@@ -49,8 +62,8 @@ impl Store for FakeStore {
         Ok(self.0.lock().unwrap().get(digest).map(|bytes| Input::bytes(bytes.clone())))
     }
 
-    fn write(&self, bytes: &[u8]) -> Result<Digest> {
-        Ok(self.put(bytes.to_vec()))
+    fn keep(&self, outputs: &[(&str, Vec<u8>)]) -> Result<OutputDigests> {
+        Ok(outputs.iter().map(|(name, bytes)| (*name, self.put(bytes.clone()))).collect())
     }
 
     fn file(&self, _path: &str) -> Option<FileRecord> {
@@ -123,12 +136,19 @@ pub(super) fn failed() -> BTreeMap<String, String> {
     [("gürültü".to_owned(), "cannot decode: no frames".to_owned())].into()
 }
 
+/// The task of a step for a clip.
+pub(super) fn task(tasks: &Tasks, step: &str, clip: Option<usize>) -> Task {
+    Task { step: tasks.steps.iter().position(|found| found.name == step).unwrap(), clip }
+}
+
 /// What the stages would have made of the manifest: 1 and 2 segments, vectors of three numbers.
-pub(super) fn results(store: &FakeStore) -> Results {
-    let mut results = Results::default();
+pub(super) fn results(store: &FakeStore) -> Results<'_> {
+    let manifest = manifest();
+    let tasks = Tasks::of(&manifest).unwrap();
+    let mut results = Results::none(&tasks, store);
     let mut put = |step: &str, clip, outputs: Vec<(&str, Vec<u8>)>| {
-        let digests = outputs.into_iter().map(|(name, bytes)| (name.to_owned(), store.put(bytes))).collect();
-        results.outputs.insert((step.to_owned(), clip), digests);
+        let digests = outputs.into_iter().map(|(name, bytes)| (name, store.put(bytes))).collect();
+        results.add(task(&tasks, step, clip), Key::from_digest(Digest::of(b"")), digests);
     };
     // The first clip's master has the greater digest: the clips' order by content is not the one by id.
     assert!(Digest::of(b"second") > Digest::of(b"first"));

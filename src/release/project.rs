@@ -16,8 +16,14 @@ pub struct Project {
     pub manifest: Manifest,
     /// The folder that `taqsim.toml` is in.
     pub folder: PathBuf,
+    /// What the manifest was read from: each file's path, from the folder, and what was in it.
+    pub read: Vec<(String, Digest)>,
+    /// Whether something about the manifest has to be said each time that it is used.
+    pub has_warnings: bool,
     /// Where sources may lie.
     pub roots: Roots,
+    /// The folders that the user named for them besides the project's.
+    pub other_roots: Vec<PathBuf>,
     /// What is remembered; can be deleted at any time.
     pub cache: PathBuf,
     /// Where a folder per version is written.

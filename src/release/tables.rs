@@ -41,7 +41,7 @@ pub fn join(
 struct Joiner<'a> {
     manifest: &'a Manifest,
     sources: &'a BTreeMap<String, Digest>,
-    results: &'a Results,
+    results: &'a Results<'a>,
     store: &'a dyn Store,
     failed: &'a BTreeMap<String, String>,
 }
@@ -76,7 +76,8 @@ impl Joiner<'_> {
     fn value(&self, step: &str, clip: Option<usize>, output: &str) -> Result<Input> {
         let whose =
             clip.map_or_else(String::new, |clip| format!(" of clip `{}`", self.manifest.clips[clip].id));
-        let Some(digest) = self.results.of(step, clip).and_then(|outputs| outputs.get(output)) else {
+        let outputs = self.results.of(step, clip);
+        let Some(digest) = outputs.as_ref().and_then(|outputs| outputs.get(output)) else {
             return Err(Error::world(format!("cannot make the tables: `{step}`{whose} has no {output}")));
         };
         let lost = || Error::world(format!("the cache no longer has the {output} of `{step}`{whose}"));
@@ -308,7 +309,9 @@ fn measure_columns(n_clips: usize, built: &BuiltClips) -> [(String, Values); 7] 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::fixture::{FakeStore, failed, manifest, results, sources, tables};
+    use crate::plan::Tasks;
+    use crate::release::fixture::{FakeStore, failed, manifest, results, sources, tables, task};
+    use crate::store::Key;
 
     fn texts(table: &Table, column: &str) -> Vec<String> {
         let texts = table.texts(column).unwrap_or_else(|| panic!("{column}"));
@@ -376,17 +379,19 @@ mod tests {
 
         let mut short = results(&store);
         let none = store.put(Frame::default().to_bytes());
-        let step = |name: &str, clip| (name.to_owned(), clip);
-        short.outputs.insert(step("reduce.map", None), [("rows".to_owned(), none)].into());
+        let manifest = manifest();
+        let tasks = Tasks::of(&manifest).unwrap();
+        let key = Key::from_digest(Digest::of(b""));
+        short.add(task(&tasks, "reduce.map", None), key, [("rows", none)].into());
         let error = join(&short, &failed());
         assert_eq!(error.message, "cannot make table `reduce/map`: it should have 3 rows, but has 0");
 
         let mut other = results(&store);
-        let first = other.outputs[&step("embed.timbre", Some(0))].clone();
-        other.outputs.insert(step("embed.timbre", Some(2)), first.clone());
+        let first = other.of("embed.timbre", Some(0)).unwrap();
+        other.add(task(&tasks, "embed.timbre", Some(2)), key, first.clone());
         assert!(join(&other, &failed()).message.contains("clip `تقسيم` has other columns or rows"));
 
-        store.lose(&first["features"]);
+        store.lose(first.get("features").unwrap());
         let error = join(&other, &failed());
         assert_eq!(error.message, "the cache no longer has the features of `embed.timbre` of clip `b`");
         assert_eq!(error.hints, ["build again"]);

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayon::prelude::*;
-use unicode_normalization::UnicodeNormalization;
 
+use super::Roots;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::plan::{Observed, Sources};
@@ -20,79 +20,79 @@ use crate::store::{Digest, FileRecord, Stat, Store};
 /// granularity would leave it as it is. Two seconds is the coarsest clock of a file system in use (FAT).
 const GRANULARITY_NS: i64 = 2_000_000_000;
 
-/// Where sources may lie: the manifest's folder, and what the user allowed besides.
-#[derive(Debug, Clone)]
-pub struct Roots {
-    base: PathBuf,
-    allowed: Vec<PathBuf>,
-}
-
-impl Roots {
-    /// Sources are named from `base`, and lie in it or in one of `others` once symbolic links are resolved.
-    ///
-    /// # Errors
-    /// When a root does not exist.
-    pub fn new(base: &Path, others: &[PathBuf]) -> Result<Self> {
-        let canonical =
-            |path: &Path| path.canonicalize().map_err(|cause| Error::cannot_read(path.display(), cause));
-        let mut allowed = vec![canonical(base)?];
-        for other in others {
-            allowed.push(canonical(other)?);
-        }
-        Ok(Self { base: base.to_owned(), allowed })
-    }
-
-    /// The file that `source` names.
-    ///
-    /// # Errors
-    /// When there is none, when it is no regular file, or when it lies outside the roots.
-    pub fn resolve(&self, source: &str) -> Result<PathBuf> {
-        let path = as_spelt_on_disk(&self.base, source);
-        let path = path.canonicalize().map_err(|cause| Error::cannot_read(source, plain(&cause)))?;
-        if !self.allowed.iter().any(|root| path.starts_with(root)) {
-            return Err(Error::world(format!(
-                "cannot read `{source}`: it leads out of the project's folder"
-            ))
-            .hint("copy the file into sources/, or allow its folder with --root"));
-        }
-        match fs::metadata(&path) {
-            Ok(file) if file.is_file() => Ok(path),
-            Ok(_) => Err(Error::cannot_read(source, "it is not a regular file")),
-            Err(cause) => Err(Error::cannot_read(source, plain(&cause))),
-        }
-    }
-}
-
-/// Looks at every source of the manifest. `locked` says what an absent source had in it.
+/// Looks at the source of every clip. `locked` says what an absent source of a clip had in it.
 pub fn observe(
     manifest: &Manifest,
     roots: &Roots,
-    locked: &BTreeMap<String, Digest>,
+    locked: impl Fn(usize) -> Option<Digest> + Sync,
     store: &dyn Store,
 ) -> Sources {
-    let mut paths: Vec<&str> = manifest.clips.iter().map(|clip| clip.source.as_str()).collect();
-    paths.sort_unstable();
-    paths.dedup();
-    let observed = paths.into_par_iter().map(|path| {
-        let observed = match source_digest(path, roots, store) {
-            Ok(digest) => Observed::Here(digest),
-            Err(error) => match locked.get(path) {
-                Some(digest) if is_absent(path, roots) => Observed::Absent(*digest),
+    let source = |clip: &usize| manifest.clips[*clip].source.as_str();
+    let mut clips: Vec<usize> = (0..manifest.clips.len()).collect();
+    clips.sort_by(|a, b| source(a).cmp(source(b)));
+    let folders = Folders::of(clips.iter().map(source), roots);
+    let same_source: Vec<&[usize]> = clips.chunk_by(|a, b| source(a) == source(b)).collect();
+    let observed = same_source.into_par_iter().map(|clips| {
+        let path = source(&clips[0]);
+        let observed = match folders.find(path).and_then(|(at, stat)| record_under(path, &at, stat, store)) {
+            Ok(record) => Observed::Here(record),
+            Err(error) => match clips.iter().find_map(|clip| locked(*clip)) {
+                Some(digest) if is_absent(path, roots) => Observed::Absent(digest),
                 _ => Observed::Unusable(error),
             },
         };
-        (path.to_owned(), observed)
+        (clips, observed)
     });
-    Sources(observed.collect())
+    let mut sources = vec![Observed::Unusable(Error::world("not looked at")); manifest.clips.len()];
+    for (clips, observed) in observed.collect::<Vec<_>>() {
+        clips.iter().for_each(|clip| sources[*clip] = observed.clone());
+    }
+    Sources(sources)
 }
 
-fn source_digest(source: &str, roots: &Roots, store: &dyn Store) -> Result<Digest> {
-    let path = roots.resolve(source)?;
-    file_digest(source, &path, store)
+/// The folders that sources are in, each resolved once.
+struct Folders<'a> {
+    roots: &'a Roots,
+    inside: BTreeMap<&'a str, PathBuf>,
+}
+
+impl<'a> Folders<'a> {
+    /// The folders of these sources, which are sorted.
+    fn of(sources: impl Iterator<Item = &'a str>, roots: &'a Roots) -> Self {
+        let mut inside = BTreeMap::new();
+        let mut last = None;
+        for folder in sources.map(|source| split(source).0) {
+            if last != Some(folder) {
+                last = Some(folder);
+                inside.extend(roots.resolve_folder(folder).map(|path| (folder, path)));
+            }
+        }
+        Self { roots, inside }
+    }
+
+    /// Where a source is, and what the file system says of it.
+    fn find(&self, source: &str) -> Result<(PathBuf, Stat)> {
+        let (folder, name) = split(source);
+        if let Some(folder) = self.inside.get(folder) {
+            let path = folder.join(name);
+            // A link may lead anywhere, and a name may be spelt otherwise on disk.
+            if let Some(file) = fs::symlink_metadata(&path).ok().filter(Metadata::is_file) {
+                return Ok((path, stat(&file)));
+            }
+        }
+        let path = self.roots.resolve(source)?;
+        let stat = stat_of(&path).map_err(|cause| Error::cannot_read(source, plain(&cause)))?;
+        Ok((path, stat))
+    }
+}
+
+/// The folder and the name of a source.
+fn split(source: &str) -> (&str, &str) {
+    source.rsplit_once('/').unwrap_or(("", source))
 }
 
 fn is_absent(source: &str, roots: &Roots) -> bool {
-    fs::symlink_metadata(as_spelt_on_disk(&roots.base, source))
+    fs::symlink_metadata(roots.as_spelt_on_disk(source))
         .is_err_and(|cause| matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory))
 }
 
@@ -136,22 +136,50 @@ impl OpenSource {
 /// # Errors
 /// When it cannot be read, or changes while it is.
 pub fn file_digest(name: &str, path: &Path, store: &dyn Store) -> Result<Digest> {
-    let cannot = |cause: io::Error| Error::cannot_read(name, plain(&cause));
-    let stat = stat_of(path).map_err(cannot)?;
+    file_record(name, path, store).map(|record| record.digest)
+}
+
+/// What the file at `path`, called `name` in the store, is now; hashed only where its stat is not as it was.
+///
+/// # Errors
+/// When it cannot be read, or changes while it is.
+pub fn file_record(name: &str, path: &Path, store: &dyn Store) -> Result<FileRecord> {
+    let stat = stat_of(path).map_err(|cause| Error::cannot_read(name, plain(&cause)))?;
+    record_under(name, path, stat, store)
+}
+
+/// What a file is of which the file system said this just now.
+fn record_under(name: &str, path: &Path, stat: Stat, store: &dyn Store) -> Result<FileRecord> {
     if let Some(record) = store.file(name)
         && record.stat == stat
-        && is_old_enough(&record)
+        && is_settled(&record)
     {
-        return Ok(record.digest);
+        return Ok(record);
     }
+    let record = hash(name, path, stat)?;
+    store.remember_file(name, record)?;
+    Ok(record)
+}
+
+/// Whether the file at `path` is what it was, hashing it only where that cannot be told from its stat; what it is
+/// now. None where it is something else, or cannot be read.
+pub fn still(path: &Path, record: &FileRecord) -> Option<FileRecord> {
+    let stat = stat_of(path).ok().filter(|stat| *stat == record.stat)?;
+    if is_settled(record) {
+        return Some(*record);
+    }
+    hash("", path, stat).ok().filter(|now| now.digest == record.digest)
+}
+
+fn hash(name: &str, path: &Path, stat: Stat) -> Result<FileRecord> {
+    let cannot = |cause: io::Error| Error::cannot_read(name, plain(&cause));
     let hashed_at = now();
     let file = File::open(path).map_err(cannot)?;
     let (digest, _) = Digest::of_reader(file).map_err(cannot)?;
     if stat_of(path).map_err(cannot)? != stat {
         return Err(Error::world(format!("cannot read `{name}`: it changed while it was being read")));
     }
-    store.remember_file(name, FileRecord { stat, hashed_at, digest })?;
-    Ok(digest)
+    Ok(FileRecord { stat, hashed_at, digest })
 }
 
 /// The digest of a source as it is now, whatever was remembered of it; none where it is absent.
@@ -210,7 +238,9 @@ fn stat(file: &Metadata) -> Stat {
     Stat { size: file.len(), mtime, ctime: file.created().map_or(0, since_1970), inode: 0 }
 }
 
-fn is_old_enough(record: &FileRecord) -> bool {
+/// Whether the file was last changed long enough before it was hashed. What claims to be of the future is never
+/// believed: the clock was set back, or is about to come there again.
+fn is_settled(record: &FileRecord) -> bool {
     let last_change = record.stat.mtime.max(record.stat.ctime);
     last_change.saturating_add(GRANULARITY_NS) < record.hashed_at
 }
@@ -221,38 +251,6 @@ fn now() -> i64 {
 
 fn since_1970(time: SystemTime) -> i64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |elapsed| i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX))
-}
-
-/// The path of `source` below `base` as the disk spells it: names are in NFC here, but some file systems and
-/// archives have them decomposed. Composed and decomposed are one name.
-fn as_spelt_on_disk(base: &Path, source: &str) -> PathBuf {
-    let mut path = base.to_owned();
-    for component in Path::new(source).components() {
-        let Component::Normal(name) = component else {
-            path.push(component);
-            continue;
-        };
-        let exact = path.join(name);
-        path = if fs::symlink_metadata(&exact).is_ok() {
-            exact
-        } else {
-            same_name_in(&path, &name.to_string_lossy()).unwrap_or(exact)
-        };
-    }
-    path
-}
-
-fn same_name_in(folder: &Path, name: &str) -> Option<PathBuf> {
-    if name.is_ascii() {
-        return None;
-    }
-    let entries = fs::read_dir(folder).ok()?.filter_map(std::result::Result::ok);
-    let mut same: Vec<PathBuf> = entries
-        .filter(|entry| entry.file_name().to_string_lossy().nfc().eq(name.nfc()))
-        .map(|entry| entry.path())
-        .collect();
-    same.sort();
-    same.into_iter().next()
 }
 
 /// The cause without the operating system's number, which tells people nothing.
@@ -268,33 +266,6 @@ pub fn plain(cause: &io::Error) -> String {
 mod tests {
     use super::*;
     use crate::store::DiskStore;
-
-    #[test]
-    fn composed_and_decomposed_names_are_one_file() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("s\u{327}arki.wav"), "x").unwrap();
-        let roots = Roots::new(folder.path(), &[]).unwrap();
-        assert!(roots.resolve("\u{15f}arki.wav").is_ok());
-        assert!(roots.resolve("sarki.wav").is_err());
-    }
-
-    #[test]
-    fn nothing_outside_the_roots_is_opened() {
-        let folder = tempfile::tempdir().unwrap();
-        let (base, outside) = (folder.path().join("project"), folder.path().join("outside"));
-        fs::create_dir_all(&base).unwrap();
-        fs::create_dir_all(&outside).unwrap();
-        fs::write(outside.join("a.wav"), "x").unwrap();
-        let roots = Roots::new(&base, &[]).unwrap();
-        assert!(roots.resolve("../outside/a.wav").unwrap_err().message.contains("leads out"));
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::symlink(&outside, base.join("link")).unwrap();
-            assert!(roots.resolve("link/a.wav").unwrap_err().message.contains("leads out"));
-            assert!(Roots::new(&base, &[outside]).unwrap().resolve("link/a.wav").is_ok());
-        }
-        assert!(roots.resolve(".").unwrap_err().message.contains("not a regular file"));
-    }
 
     #[test]
     fn a_file_whose_size_and_mtime_were_restored_is_hashed_again() {

@@ -2,6 +2,7 @@
 
 mod executor;
 mod fetch;
+mod roots;
 mod schedule;
 mod work;
 
@@ -9,7 +10,8 @@ mod work;
 mod tests;
 
 pub use executor::{Executor, Local};
-pub use fetch::{Roots, digest_of_source, file_digest, observe, plain, probe, stat_of};
+pub use fetch::{digest_of_source, file_digest, file_record, observe, plain, probe, stat_of, still};
+pub use roots::Roots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
@@ -77,28 +79,80 @@ pub enum How {
 }
 
 /// What a run came to.
-#[derive(Debug, Default)]
-pub struct Outcome {
+#[derive(Debug)]
+pub struct Outcome<'s> {
     /// The outputs of what succeeded.
-    pub results: Results,
+    pub results: Results<'s>,
     /// What failed, first cause only: by task.
     pub failures: BTreeMap<Task, Error>,
-    /// The tasks that ran, by name; a value remade for another task is among them.
-    pub ran: BTreeSet<String>,
+    /// The tasks that ran; one whose value was made again for another task is among them.
+    pub ran: BTreeSet<Task>,
+    /// How many tasks of each step ran, and how long they took together.
+    pub took: BTreeMap<usize, (u32, Duration)>,
     /// How many tasks were recalled.
     pub n_recalled: usize,
     /// How many tasks were skipped because something that they read failed.
     pub n_skipped: usize,
 }
 
-/// Carries out the tasks of `plan` that `is_selected` names, and no others.
+impl<'s> Outcome<'s> {
+    fn of(results: Results<'s>) -> Self {
+        Self {
+            results,
+            failures: BTreeMap::new(),
+            ran: BTreeSet::new(),
+            took: BTreeMap::new(),
+            n_recalled: 0,
+            n_skipped: 0,
+        }
+    }
+}
+
+/// Carries out the tasks of `plan` that `is_selected` names. What is fresh is recalled without being looked at.
 ///
 /// # Errors
 /// When the user interrupted it, or the store fails. A failing task is no error here: see [`Outcome::failures`].
-pub fn run(plan: &Plan, setting: &Setting, is_selected: impl Fn(Task) -> bool) -> Result<Outcome> {
+pub fn run<'s>(
+    plan: &Plan<'s>,
+    setting: &Setting,
+    is_selected: impl Fn(Task) -> bool,
+) -> Result<Outcome<'s>> {
+    let n_selected = plan.tasks.all().filter(|task| is_selected(*task)).count();
+    let unfresh: Vec<Task> = plan.unfresh().map(|(task, _)| task).filter(|task| is_selected(*task)).collect();
     let work = Work::new(plan, setting);
-    let schedule = Schedule::new(&work, plan.tasks.all().filter(|task| is_selected(*task)).collect());
+    carry_out(&work, &unfresh, setting);
+    let mut outcome = work.finish()?;
+    outcome.n_recalled += n_selected - unfresh.len();
+    remember_wholes(plan, setting, &mut outcome.results)?;
+    Ok(outcome)
+}
+
+fn carry_out(work: &Work, tasks: &[Task], setting: &Setting) {
+    let schedule = Schedule::new(work, tasks);
     (setting.listener)(&Event::Began(schedule.n_per_step()));
     schedule.carry_out();
-    work.finish()
+}
+
+/// Remembers everything about clips, and about the dataset, that is known as a whole now.
+fn remember_wholes(plan: &Plan, setting: &Setting, results: &mut Results) -> Result<()> {
+    let (tasks, store) = (&plan.tasks, setting.store);
+    let shape = plan.wholes.shape();
+    let is_other_shape = store.last("shape") != Some(shape);
+    for clip in 0..tasks.manifest.clips.len() {
+        let known = results.whole(Some(clip));
+        let key = match known {
+            Some(key) => Some(key),
+            None => plan.wholes.remember(tasks, clip, setting.sources, results, store)?,
+        };
+        if let Some(key) = key.filter(|_| known.is_none() || is_other_shape) {
+            store.remember_last(&tasks.name_of_whole(clip), &key)?;
+        }
+    }
+    for step in (0..tasks.steps.len()).filter(|step| !tasks.steps[*step].is_per_clip()) {
+        if let Some(key) = results.key_of(Task { step, clip: None }) {
+            store.remember_last(&tasks.steps[step].name, &key)?;
+            plan.wholes.remember_all(step, &key, results, store)?;
+        }
+    }
+    store.remember_last("shape", &shape)
 }

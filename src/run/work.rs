@@ -1,26 +1,25 @@
 //! The work on one task: recall its result, or make it from its inputs, which are made again where they are lost.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::fetch::OpenSource;
 use super::{Event, How, OUTPUTS_OF_TABLES, Outcome, Setting};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Need, Observed, Plan, Results, Status, Task, Tasks};
 use crate::stages::{Context, Input, Inputs};
-use crate::store::{Digest, OutputDigests, Recipe};
+use crate::store::{Digest, Key, OutputDigests};
 
 /// The work of a run, and what it came to so far.
-pub(super) struct Work<'a> {
-    pub(super) tasks: &'a Tasks<'a>,
-    plan: &'a Plan<'a>,
+pub(super) struct Work<'a, 's> {
+    pub(super) tasks: &'a Tasks<'s>,
+    plan: &'a Plan<'s>,
     setting: &'a Setting<'a>,
-    state: Mutex<State>,
+    state: Mutex<State<'s>>,
 }
 
-#[derive(Default)]
-struct State {
-    outcome: Outcome,
+struct State<'s> {
+    outcome: Outcome<'s>,
     /// Whether the user wants to stop.
     interrupted: bool,
 }
@@ -30,13 +29,13 @@ pub(super) enum Prepared {
     /// It need not be made.
     Done(Done),
     /// It must be made, of this.
-    ToMake(Recipe, Vec<Read>),
+    ToMake(Key, Vec<Read>),
 }
 
 /// What a task came to.
 pub(super) enum Done {
-    Ran(OutputDigests),
-    Recalled(OutputDigests),
+    Ran(Key, OutputDigests),
+    Recalled(Key, OutputDigests),
     Skipped,
 }
 
@@ -53,9 +52,10 @@ pub(super) struct Value {
     digest: Digest,
 }
 
-impl<'a> Work<'a> {
-    pub(super) fn new(plan: &'a Plan<'a>, setting: &'a Setting<'a>) -> Self {
-        Self { tasks: &plan.tasks, plan, setting, state: Mutex::new(State::default()) }
+impl<'a, 's> Work<'a, 's> {
+    pub(super) fn new(plan: &'a Plan<'s>, setting: &'a Setting<'a>) -> Self {
+        let outcome = Outcome::of(plan.known.clone());
+        Self { tasks: &plan.tasks, plan, setting, state: Mutex::new(State { outcome, interrupted: false }) }
     }
 
     /// Whether nothing more shall be started.
@@ -64,84 +64,89 @@ impl<'a> Work<'a> {
     }
 
     /// What all came to.
-    pub(super) fn finish(self) -> Result<Outcome> {
+    pub(super) fn finish(self) -> Result<Outcome<'s>> {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         if state.interrupted { Err(Error::interrupted()) } else { Ok(state.outcome) }
     }
 
     /// Recalls a task's result, or finds what it must be made of.
     pub(super) fn prepare(&self, task: Task) -> Result<Prepared> {
-        if let Some(Status::Blocked(_)) = self.plan.statuses.get(&task) {
+        if let Status::Blocked(_) = self.plan.status(task) {
             return self.blocked(task).map(Prepared::Done);
         }
-        let Some((recipe, reads)) = self.recipe(task) else { return Ok(Prepared::Done(Done::Skipped)) };
-        let Some(outputs) = self.setting.store.recall(&recipe.key()) else {
-            return Ok(Prepared::ToMake(recipe, reads));
+        let Some(key) = self.key(task) else { return Ok(Prepared::Done(Done::Skipped)) };
+        let Some(outputs) = self.setting.store.recall(&key) else {
+            let reads = self.reads(task)?;
+            return Ok(Prepared::ToMake(key, reads));
         };
         self.bring_what_tables_need(task, &outputs)?;
-        self.setting.store.remember(&self.tasks.name(task), &recipe, &outputs)?;
-        Ok(Prepared::Done(Done::Recalled(outputs)))
+        Ok(Prepared::Done(Done::Recalled(key, outputs)))
     }
 
     /// Makes a task's outputs, and remembers them.
-    pub(super) fn make(&self, task: Task, recipe: &Recipe, reads: &[Read]) -> Result<Done> {
+    pub(super) fn make(&self, task: Task, reads: &[Read], began: Instant) -> Result<Done> {
         let outputs = self.outputs(task, reads)?;
-        self.setting.store.remember(&self.tasks.name(task), recipe, &outputs)?;
-        Ok(Done::Ran(outputs))
+        let recipe = self.tasks.recipe(task, self.setting.sources, &self.state().outcome.results);
+        let recipe = recipe.ok_or_else(|| self.inputs_failed(task))?;
+        self.setting.store.remember(&recipe, &outputs, began.elapsed())?;
+        Ok(Done::Ran(recipe.key(), outputs))
     }
 
     /// Takes down what a task came to, and tells the listener.
     pub(super) fn note(&self, task: Task, done: Result<Done>, took: Duration) {
+        let how = self.state().note(task, done, took);
         let step = self.tasks.step(task).name.clone();
-        let how = self.state().note(task, step.clone(), done);
         (self.setting.listener)(&Event::Done { step, how, took });
     }
 
     /// The first task of a clip whose source is of no use says why; those after it are only skipped.
     fn blocked(&self, task: Task) -> Result<Done> {
-        let source = task.clip.map(|clip| &self.tasks.manifest.clips[clip].source);
-        match source.and_then(|source| self.setting.sources.0.get(source)) {
+        match task.clip.and_then(|clip| self.setting.sources.0.get(clip)) {
             Some(Observed::Unusable(error)) if self.tasks.upstream(task).is_empty() => Err(error.clone()),
             _ => Ok(Done::Skipped),
         }
     }
 
-    /// The recipe of a task and what it reads; none where something upstream failed.
-    fn recipe(&self, task: Task) -> Option<(Recipe, Vec<Read>)> {
+    /// The key of a task; none where something upstream failed.
+    fn key(&self, task: Task) -> Option<Key> {
         let results = &self.state().outcome.results;
         if !self.has_its_inputs(task, results) {
             return None;
         }
-        let recipe = self.tasks.recipe(task, self.setting.sources, results)?;
-        Some((recipe, self.reads(task, results)?))
+        self.tasks.key(task, self.setting.sources, results)
     }
 
     /// Whether everything upstream succeeded: of the clip, or of every clip that may not be left out.
     fn has_its_inputs(&self, task: Task, results: &Results) -> bool {
-        let is_there = |before: &Task| results.of(&self.tasks.step(*before).name, before.clip).is_some();
         let mut upstream = self.tasks.upstream(task).into_iter();
         match task.clip {
-            None if self.setting.allow_failed => upstream.any(|before| is_there(&before)),
-            _ => upstream.all(|before| is_there(&before)),
+            None if self.setting.allow_failed => upstream.any(|before| results.has(before)),
+            _ => upstream.all(|before| results.has(before)),
         }
     }
 
-    fn reads(&self, task: Task, results: &Results) -> Option<Vec<Read>> {
+    fn reads(&self, task: Task) -> Result<Vec<Read>> {
+        let results = &self.state().outcome.results;
         let needs = self.tasks.needs(task, results).into_iter();
-        needs
+        let reads: Option<Vec<Read>> = needs
             .map(|need| match need {
                 Need::Source(clip) => Some(Read::Source(clip)),
                 Need::Output(name, producer) => {
-                    let outputs = results.of(&self.tasks.step(producer).name, producer.clip)?;
-                    Some(Read::Value(Value { name, producer, digest: *outputs.get(name)? }))
+                    let digest = *results.of_task(producer)?.get(name)?;
+                    Some(Read::Value(Value { name, producer, digest }))
                 }
             })
-            .collect()
+            .collect();
+        reads.ok_or_else(|| self.inputs_failed(task))
+    }
+
+    fn inputs_failed(&self, task: Task) -> Error {
+        Error::world(format!("cannot make `{}`: its inputs failed", self.tasks.name(task)))
     }
 
     fn bring_what_tables_need(&self, task: Task, outputs: &OutputDigests) -> Result<()> {
         for name in OUTPUTS_OF_TABLES.iter().filter(|_| self.setting.for_tables) {
-            if let Some(digest) = outputs.get(*name).copied() {
+            if let Some(digest) = outputs.get(name).copied() {
                 self.value(&Value { name, producer: task, digest })?;
             }
         }
@@ -157,7 +162,7 @@ impl<'a> Work<'a> {
         for read in reads {
             match read {
                 Read::Source(clip) => {
-                    let open = self.open_source(&self.tasks.manifest.clips[*clip].source)?;
+                    let open = self.open_source(*clip)?;
                     inputs.push("source", open.input());
                     source = Some(open);
                 }
@@ -169,18 +174,16 @@ impl<'a> Work<'a> {
             Some(source) => source.settle(outputs)?,
             None => outputs?,
         };
-        let mut digests = OutputDigests::new();
-        for (name, bytes) in outputs {
-            digests.insert(name.to_owned(), self.setting.store.write(&bytes)?);
-        }
-        self.state().outcome.ran.insert(self.tasks.name(task));
+        let digests = self.setting.store.keep(&outputs)?;
+        self.state().outcome.ran.insert(task);
         Ok(digests)
     }
 
-    fn open_source(&self, source: &str) -> Result<OpenSource> {
-        match self.setting.sources.0.get(source) {
-            Some(Observed::Here(digest)) => {
-                OpenSource::open(source, digest, self.setting.roots, self.setting.store)
+    fn open_source(&self, clip: usize) -> Result<OpenSource> {
+        let source = &self.tasks.manifest.clips[clip].source;
+        match self.setting.sources.0.get(clip) {
+            Some(Observed::Here(record)) => {
+                OpenSource::open(source, &record.digest, self.setting.roots, self.setting.store)
             }
             Some(Observed::Unusable(error)) => Err(error.clone()),
             _ => Err(Error::cannot_read(source, "no such file").hint(
@@ -200,13 +203,11 @@ impl<'a> Work<'a> {
 
     fn remake(&self, value: &Value) -> Result<Input> {
         let task = self.tasks.name(value.producer);
-        if !matches!(self.plan.statuses.get(&value.producer), Some(Status::Remade(_))) {
+        if *self.plan.status(value.producer) != Status::Remade {
             let warning = format!("the cache lost or damaged `{}` of `{task}`: making it again", value.name);
             (self.setting.listener)(&Event::Warned(warning));
         }
-        let reads = self.reads(value.producer, &self.state().outcome.results);
-        let reads =
-            reads.ok_or_else(|| Error::world(format!("cannot make `{task}` again: its inputs failed")))?;
+        let reads = self.reads(value.producer)?;
         let made = self.outputs(value.producer, &reads)?;
         if made.get(value.name) != Some(&value.digest) {
             let message = format!("`{}` of `{task}` came out differently than recorded", value.name);
@@ -218,33 +219,38 @@ impl<'a> Work<'a> {
         input.ok_or_else(|| Error::cannot_read(task, "it vanished from the cache"))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<'s>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn note(&mut self, task: Task, step: String, done: Result<Done>) -> How {
-        let (how, outputs) = match done {
-            Ok(Done::Ran(outputs)) => (How::Ran, outputs),
-            Ok(Done::Recalled(outputs)) => {
+impl State<'_> {
+    fn note(&mut self, task: Task, done: Result<Done>, took: Duration) -> How {
+        match done {
+            Ok(Done::Ran(key, outputs)) => {
+                self.outcome.results.add(task, key, outputs);
+                let (n, sum) = self.outcome.took.entry(task.step).or_default();
+                *n += 1;
+                *sum += took;
+                How::Ran
+            }
+            Ok(Done::Recalled(key, outputs)) => {
+                self.outcome.results.add(task, key, outputs);
                 self.outcome.n_recalled += 1;
-                (How::Recalled, outputs)
+                How::Recalled
             }
             Ok(Done::Skipped) => {
                 self.outcome.n_skipped += 1;
-                return How::Skipped;
+                How::Skipped
             }
             Err(error) if error.kind == Kind::Interrupted => {
                 self.interrupted = true;
-                return How::Skipped;
+                How::Skipped
             }
             Err(error) => {
                 self.outcome.failures.insert(task, error);
-                return How::Failed;
+                How::Failed
             }
-        };
-        self.outcome.results.outputs.insert((step, task.clip), outputs);
-        how
+        }
     }
 }

@@ -11,6 +11,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Digest([u8; 32]);
 
 impl Digest {
+    /// A digest that was taken down before.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
@@ -29,6 +34,13 @@ impl Digest {
     /// The digest of `bytes` in the domain named by `context`: no value of one domain is mistaken for another's.
     pub fn derive(context: &str, bytes: &[u8]) -> Self {
         Self(blake3::derive_key(context, bytes))
+    }
+
+    /// Appends the 64 digits to `bytes`.
+    pub fn push_digits(&self, bytes: &mut Vec<u8>) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        bytes.extend(digits.map(|digit| DIGITS[usize::from(digit)]));
     }
 
     /// The 32 bytes.
@@ -69,12 +81,19 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return <[u8; 32]>::deserialize(deserializer).map(Self);
+        }
         let digits = String::deserialize(deserializer)?;
         digits.parse().map_err(serde::de::Error::custom)
     }
@@ -92,5 +111,8 @@ mod tests {
         assert_eq!(empty.parse::<Digest>().unwrap(), Digest::of(b""));
         assert_eq!(Digest::of_reader(&b"abc"[..]).unwrap(), (Digest::of(b"abc"), 3));
         assert!("af13".parse::<Digest>().is_err());
+        let mut digits = Vec::new();
+        Digest::of(b"").push_digits(&mut digits);
+        assert_eq!(digits, empty.as_bytes());
     }
 }

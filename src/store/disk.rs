@@ -1,149 +1,361 @@
-//! The store in a folder: `log` holds the records, `objects/` the values, a file each, named by digest.
+//! The store in a folder: `log/` holds the records, `packs/` the values, `masters/` those that people may want to
+//! hear, `index` where in the logs each record is.
 
-use std::collections::HashMap;
-use std::fs;
-use std::io::{self, Write};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
-use super::log::Log;
-use super::{Digest, FileRecord, Key, OutputDigests, Recipe, Store};
+use super::index::Index;
+use super::logs::Logs;
+use super::packs::Packs;
+use super::record::{Address, Place, Record};
+use super::{Digest, FileRecord, Key, OutputDigests, Recipe, Store, masters};
 use crate::error::{Error, Result};
 use crate::stages::Input;
+
+/// The output that is kept as a file of its own, which a player opens.
+const MASTER: &str = "audio";
+
+/// So many records, or so much time, and what was written is made durable: a sync takes milliseconds.
+const RECORDS_A_SYNC: usize = 256;
+const TIME_A_SYNC: Duration = Duration::from_millis(200);
+
+/// The index is saved when so many records, or this share of all, are not in it.
+const UNSAVED: usize = 4096;
+const UNSAVED_SHARE: usize = 8;
 
 /// The store in a folder, usually `cache/`.
 #[derive(Debug)]
 pub struct DiskStore {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     memory: Mutex<Memory>,
-    n_dropped_bytes: u64,
+    complaints: Vec<String>,
 }
 
-/// Everything the log says, in memory: it is loaded whole and never queried.
+/// What of the store is in memory: where everything is.
 #[derive(Debug)]
-struct Memory {
-    log: Log,
-    outputs: HashMap<Key, OutputDigests>,
-    recipes: HashMap<String, (Key, Recipe)>,
-    files: HashMap<String, FileRecord>,
+pub(super) struct Memory {
+    pub(super) folder: PathBuf,
+    pub(super) index: Index,
+    pub(super) logs: Logs,
+    pub(super) packs: Packs,
+    /// Values that were read and were not what they should be.
+    damaged: BTreeSet<Digest>,
+    /// Whether there are more of those than anybody knows.
+    has_new_damage: bool,
+    /// Whether the index led to a record that is none.
+    index_is_wrong: bool,
+    n_unsynced: usize,
+    last_sync: Instant,
 }
 
-/// One line of the log.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Record {
-    Task { name: String, key: Key, recipe: Recipe, outputs: OutputDigests },
-    File { path: String, record: FileRecord },
-}
+/// Files that were written to and are not durable yet: values before the records that name them.
+struct ToSync(Vec<File>);
 
 impl DiskStore {
-    /// Opens the store in `folder`, which need not exist yet.
+    /// Opens the store in `folder`, which need not exist yet; nothing is written before something is added.
     ///
     /// # Errors
-    /// When the log is there but cannot be read.
+    /// When the logs are there but cannot be read.
     pub fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join("log");
-        let (log, replayed) =
-            Log::replay(&path).map_err(|cause| Error::cannot_read(path.display(), cause))?;
-        let mut memory =
-            Memory { log, outputs: HashMap::new(), recipes: HashMap::new(), files: HashMap::new() };
-        replayed.records.into_iter().for_each(|record| memory.learn(record));
-        let n_dropped_bytes = replayed.n_dropped_bytes;
-        Ok(Self { folder: folder.to_owned(), memory: Mutex::new(memory), n_dropped_bytes })
+        let (mut index, covered) = Index::read(&folder.join("index"));
+        let logs = folder.join("log");
+        let (logs, complaints) = Logs::open(&logs, &mut index, covered)
+            .map_err(|cause| Error::cannot_read(folder.join("log").display(), cause))?;
+        let memory = Memory {
+            folder: folder.to_owned(),
+            index,
+            logs,
+            packs: Packs::new(&folder.join("packs")),
+            damaged: BTreeSet::new(),
+            has_new_damage: false,
+            index_is_wrong: false,
+            n_unsynced: 0,
+            last_sync: Instant::now(),
+        };
+        Ok(Self { folder: folder.to_owned(), memory: Mutex::new(memory), complaints })
     }
 
-    /// How many bytes at the end of the log made no sense and were dropped.
-    pub fn n_dropped_bytes(&self) -> u64 {
-        self.n_dropped_bytes
+    /// What in the logs made no sense when they were opened, a sentence each.
+    pub fn complaints(&self) -> &[String] {
+        &self.complaints
     }
 
-    /// Makes what was remembered so far survive a power cut.
+    /// Whether values or records turned out to be damaged since this was last asked: then the logs are read again,
+    /// and what happened is said in words.
+    ///
+    /// # Errors
+    /// When the logs cannot be read.
+    pub fn recover(&self) -> Result<Option<String>> {
+        let mut memory = self.memory();
+        if !memory.index_is_wrong && !memory.has_new_damage {
+            return Ok(None);
+        }
+        memory.has_new_damage = false;
+        if std::mem::take(&mut memory.index_is_wrong) {
+            let folder = self.folder.join("log");
+            memory.index = Index::default();
+            (memory.logs, _) = Logs::open(&folder, &mut memory.index, Vec::new())
+                .map_err(|cause| Error::cannot_read(folder.display(), cause))?;
+        }
+        Ok(Some("parts of the cache are damaged: what they held is made again".to_owned()))
+    }
+
+    /// How long tasks of this kind take, as far as that is known.
+    pub fn pace(&self, kind: &str) -> Option<Duration> {
+        match self.memory().record(Address::of_pace(kind))? {
+            Record::Pace { ms, .. } => Some(Duration::from_millis(ms.into())),
+            _ => None,
+        }
+    }
+
+    /// Keeps how long tasks of this kind take.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn remember_pace(&self, kind: &str, pace: Duration) -> Result<()> {
+        let ms = u32::try_from(pace.as_millis()).unwrap_or(u32::MAX);
+        self.add(&[Record::Pace { kind: kind.to_owned(), ms }])
+    }
+
+    /// Makes what was added so far survive a power cut.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn sync(&self) -> Result<()> {
-        self.memory().log.sync().map_err(|cause| self.cannot_write(cause))
+        let files = self.memory().to_sync();
+        files.and_then(|files| files.sync()).map_err(|cause| self.cannot_write(cause))
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    /// Saves the index where that spares the next start enough, and removes superseded records from the logs
+    /// where most are. Only for whoever holds the cache's lock.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn tidy_up(&self) -> Result<()> {
+        self.sync()?;
+        let mut memory = self.memory();
+        let n_unsaved = memory.index.n_unsaved();
+        if memory.is_mostly_superseded() {
+            memory.compact()
+        } else if n_unsaved > UNSAVED.max(memory.index.n_addresses() / UNSAVED_SHARE) {
+            memory.save_index()
+        } else {
+            Ok(())
+        }
+        .map_err(|cause| self.cannot_write(cause))
+    }
+
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         // A panic elsewhere leaves whole records behind: each is learnt in one go.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn object_path(&self, digest: &Digest) -> PathBuf {
-        let digits = digest.to_string();
-        self.folder.join("objects").join(&digits[..2]).join(&digits[2..])
-    }
-
-    fn cannot_write(&self, cause: impl std::fmt::Display) -> Error {
+    pub(super) fn cannot_write(&self, cause: impl std::fmt::Display) -> Error {
         Error::cannot_write(self.folder.display(), cause)
             .hint("free some space, or name another folder with --cache; what was finished is kept")
     }
 
-    fn write_object(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let folder = path.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(folder)?;
-        // Not synced: a value that a power cut tore fails its digest when read, and is made again.
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+    fn add(&self, records: &[Record]) -> Result<()> {
+        let to_sync = {
+            let mut memory = self.memory();
+            memory.add(records).and_then(|()| memory.to_sync_when_due())
+        };
+        to_sync.and_then(|files| files.sync()).map_err(|cause| self.cannot_write(cause))
+    }
+
+    fn masters(&self) -> PathBuf {
+        self.folder.join("masters")
+    }
+
+    fn keep_packed(&self, values: &[(Digest, &[u8])]) -> io::Result<()> {
+        let mut memory = self.memory();
+        let mut missing = Vec::new();
+        for (digest, bytes) in values {
+            if !memory.has_packed(digest) {
+                missing.push((*digest, *bytes));
+            }
+        }
+        memory.add_values(&missing)
     }
 }
 
 impl Memory {
-    fn learn(&mut self, record: Record) {
-        match record {
-            Record::Task { name, key, recipe, outputs } => {
-                self.recipes.insert(name, (key, recipe));
-                self.outputs.insert(key, outputs);
-            }
-            Record::File { path, record } => {
-                self.files.insert(path, record);
-            }
+    pub(super) fn record(&mut self, address: Address) -> Option<Record> {
+        let location = self.index.get(address)?;
+        let record = self.logs.read(location).filter(|record| record.address() == address);
+        if record.is_none() && !self.index_is_wrong {
+            self.index_is_wrong = true;
+            // Whoever starts next finds out by reading the logs what is left of them.
+            let _ = fs::remove_file(self.folder.join("index"));
+        }
+        record
+    }
+
+    pub(super) fn add(&mut self, records: &[Record]) -> io::Result<()> {
+        self.logs.append(records, &mut self.index)?;
+        self.n_unsynced += records.len();
+        Ok(())
+    }
+
+    /// Adds values and where they are.
+    pub(super) fn add_values(&mut self, values: &[(Digest, &[u8])]) -> io::Result<()> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        let bytes: Vec<&[u8]> = values.iter().map(|(_, bytes)| *bytes).collect();
+        let places = self.packs.append(&bytes)?;
+        let located = values.iter().zip(places);
+        let records: Vec<Record> =
+            located.map(|((digest, _), place)| Record::Value { digest: *digest, place }).collect();
+        self.add(&records)?;
+        self.damaged.retain(|damaged| !values.iter().any(|(digest, _)| digest == damaged));
+        Ok(())
+    }
+
+    pub(super) fn place(&mut self, digest: &Digest) -> Option<Place> {
+        match self.record(Address::of_value(digest))? {
+            Record::Value { digest: found, place } if found == *digest => Some(place),
+            _ => None,
         }
     }
 
-    fn keep(&mut self, record: Record) -> io::Result<()> {
-        self.log.append(&record)?;
-        self.learn(record);
-        Ok(())
+    pub(super) fn save_index(&mut self) -> io::Result<()> {
+        let covered = self.logs.covered();
+        self.index.save(&self.folder.join("index"), &covered)
+    }
+
+    fn has_packed(&mut self, digest: &Digest) -> bool {
+        if self.damaged.contains(digest) {
+            return false;
+        }
+        self.place(digest).is_some_and(|place| self.packs.has(place))
+    }
+
+    fn mark_damaged(&mut self, digest: &Digest) {
+        self.has_new_damage |= self.damaged.insert(*digest);
+    }
+
+    fn to_sync(&mut self) -> io::Result<ToSync> {
+        self.n_unsynced = 0;
+        self.last_sync = Instant::now();
+        let files = self.packs.file_to_sync().into_iter().chain(self.logs.file_to_sync());
+        files.collect::<io::Result<Vec<File>>>().map(ToSync)
+    }
+
+    fn to_sync_when_due(&mut self) -> io::Result<ToSync> {
+        let is_due = self.n_unsynced >= RECORDS_A_SYNC || self.last_sync.elapsed() >= TIME_A_SYNC;
+        if is_due { self.to_sync() } else { Ok(ToSync(Vec::new())) }
+    }
+}
+
+impl ToSync {
+    fn sync(&self) -> io::Result<()> {
+        self.0.iter().try_for_each(File::sync_data)
     }
 }
 
 impl Store for DiskStore {
     fn recall(&self, key: &Key) -> Option<OutputDigests> {
-        self.memory().outputs.get(key).cloned()
+        match self.memory().record(Address::of_task(key))? {
+            Record::Task { key: found, outputs, .. } if found == *key => Some(outputs),
+            _ => None,
+        }
     }
 
-    fn remember(&self, task: &str, recipe: &Recipe, outputs: &OutputDigests) -> Result<()> {
+    fn knows(&self, key: &Key) -> bool {
+        self.memory().index.get(Address::of_task(key)).is_some()
+    }
+
+    fn recipe(&self, key: &Key) -> Option<Recipe> {
+        match self.memory().record(Address::of_task(key))? {
+            Record::Task { recipe, .. } => recipe.to_recipe(),
+            _ => None,
+        }
+    }
+
+    fn remember(&self, recipe: &Recipe, outputs: &OutputDigests, took: Duration) -> Result<()> {
         let key = recipe.key();
-        let mut memory = self.memory();
-        let known = memory.recipes.get(task).is_some_and(|(last, _)| *last == key);
-        if known && memory.outputs.get(&key) == Some(outputs) {
+        if self.recall(&key).as_ref() == Some(outputs) {
             return Ok(());
         }
-        let record =
-            Record::Task { name: task.to_owned(), key, recipe: recipe.clone(), outputs: outputs.clone() };
-        memory.keep(record).map_err(|cause| self.cannot_write(cause))
+        let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
+        self.add(&[Record::Task { key, recipe: recipe.into(), outputs: outputs.clone(), took_ms }])
     }
 
-    fn last_recipe(&self, task: &str) -> Option<Recipe> {
-        self.memory().recipes.get(task).map(|(_, recipe)| recipe.clone())
+    fn last(&self, name: &str) -> Option<Key> {
+        match self.memory().record(Address::of_name(name))? {
+            Record::Last { name: found, key } if found == name => Some(key),
+            _ => None,
+        }
+    }
+
+    fn remember_last(&self, name: &str, key: &Key) -> Result<()> {
+        if self.last(name).as_ref() == Some(key) {
+            return Ok(());
+        }
+        self.add(&[Record::Last { name: name.to_owned(), key: *key }])
     }
 
     fn has(&self, digest: &Digest) -> bool {
-        self.object_path(digest).is_file()
+        self.memory().has_packed(digest) || masters::path_of(&self.masters(), digest).is_file()
     }
 
     fn read(&self, digest: &Digest) -> Result<Option<Input>> {
-        let path = self.object_path(digest);
+        let packed = {
+            let mut memory = self.memory();
+            let place = memory.place(digest);
+            place.map(|place| memory.packs.read(place)).transpose()
+        };
+        let packed = packed.map_err(|cause| Error::cannot_read(self.folder.display(), cause))?;
+        match packed.flatten() {
+            Some(bytes) if Digest::of(&bytes) == *digest => return Ok(Some(Input::bytes(bytes))),
+            Some(_) => self.memory().mark_damaged(digest),
+            None => {}
+        }
+        self.read_master(digest)
+    }
+
+    fn keep(&self, outputs: &[(&str, Vec<u8>)]) -> Result<OutputDigests> {
+        let digests: Vec<(&str, Digest)> =
+            outputs.iter().map(|(name, bytes)| (*name, Digest::of(bytes))).collect();
+        let named = digests.iter().zip(outputs);
+        let (masters, packed): (Vec<_>, Vec<_>) = named.partition(|((name, _), _)| *name == MASTER);
+        let packed: Vec<(Digest, &[u8])> =
+            packed.into_iter().map(|((_, digest), (_, bytes))| (*digest, bytes.as_slice())).collect();
+        self.keep_packed(&packed).map_err(|cause| self.cannot_write(cause))?;
+        for ((_, digest), (_, bytes)) in masters {
+            self.keep_master(digest, bytes).map_err(|cause| self.cannot_write(cause))?;
+        }
+        Ok(digests.into_iter().collect())
+    }
+
+    fn file(&self, path: &str) -> Option<FileRecord> {
+        match self.memory().record(Address::of_file(path))? {
+            Record::File { path: found, record } if found == path => Some(record),
+            _ => None,
+        }
+    }
+
+    fn remember_file(&self, path: &str, record: FileRecord) -> Result<()> {
+        if self.file(path) == Some(record) {
+            return Ok(());
+        }
+        self.add(&[Record::File { path: path.to_owned(), record }])
+    }
+}
+
+impl DiskStore {
+    fn read_master(&self, digest: &Digest) -> Result<Option<Input>> {
+        let path = masters::path_of(&self.masters(), digest);
         match fs::read(&path) {
             Ok(bytes) if Digest::of(&bytes) == *digest => Ok(Some(Input::bytes(bytes))),
             Ok(_) => {
                 fs::remove_file(&path).map_err(|cause| self.cannot_write(cause))?;
+                self.memory().has_new_damage = true;
                 Ok(None)
             }
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -151,69 +363,11 @@ impl Store for DiskStore {
         }
     }
 
-    fn write(&self, bytes: &[u8]) -> Result<Digest> {
-        let digest = Digest::of(bytes);
-        let path = self.object_path(&digest);
+    fn keep_master(&self, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
+        let path = masters::path_of(&self.masters(), digest);
         if fs::metadata(&path).is_ok_and(|file| file.len() == bytes.len() as u64) {
-            return Ok(digest);
-        }
-        self.write_object(&path, bytes).map_err(|cause| self.cannot_write(cause))?;
-        Ok(digest)
-    }
-
-    fn file(&self, path: &str) -> Option<FileRecord> {
-        self.memory().files.get(path).copied()
-    }
-
-    fn remember_file(&self, path: &str, record: FileRecord) -> Result<()> {
-        let mut memory = self.memory();
-        if memory.files.get(path) == Some(&record) {
             return Ok(());
         }
-        let record = Record::File { path: path.to_owned(), record };
-        memory.keep(record).map_err(|cause| self.cannot_write(cause))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn recipe(kind: &str) -> Recipe {
-        Recipe {
-            kind: kind.into(),
-            version: 1,
-            numerics: "exact".into(),
-            params: serde_json::Map::new(),
-            inputs: std::collections::BTreeMap::new(),
-        }
-    }
-
-    #[test]
-    fn what_was_remembered_is_there_when_the_store_is_opened_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let outputs = {
-            let store = DiskStore::open(folder.path()).unwrap();
-            let outputs = OutputDigests::from([("spans".into(), store.write(b"spans").unwrap())]);
-            store.remember("segment.a/clip", &recipe("segment.whole"), &outputs).unwrap();
-            outputs
-        };
-        let store = DiskStore::open(folder.path()).unwrap();
-        assert_eq!(store.recall(&recipe("segment.whole").key()), Some(outputs));
-        assert_eq!(store.recall(&recipe("segment.sliding").key()), None);
-        assert_eq!(store.last_recipe("segment.a/clip"), Some(recipe("segment.whole")));
-    }
-
-    #[test]
-    fn a_damaged_value_is_as_good_as_absent() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = DiskStore::open(folder.path()).unwrap();
-        let digest = store.write(b"a value").unwrap();
-        assert!(store.read(&digest).unwrap().is_some());
-        fs::write(store.object_path(&digest), b"A value").unwrap();
-        assert!(store.read(&digest).unwrap().is_none());
-        assert!(!store.has(&digest));
-        store.write(b"a value").unwrap();
-        assert!(store.read(&digest).unwrap().is_some());
+        masters::write(&self.masters(), digest, bytes)
     }
 }

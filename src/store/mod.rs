@@ -1,15 +1,28 @@
 //! What is remembered: recipe to output digests, digest to bytes. Nothing outside knows how.
 
+mod compact;
 mod digest;
 mod disk;
+mod frames;
+mod index;
 mod lock;
-mod log;
+mod logs;
+mod masters;
+mod outputs;
+mod packs;
 mod recipe;
+mod record;
+
+#[cfg(test)]
+mod tests;
 
 pub use digest::Digest;
 pub use disk::DiskStore;
 pub use lock::{CacheLock, Holder};
-pub use recipe::{Difference, Key, OutputDigests, Recipe};
+pub use outputs::OutputDigests;
+pub use recipe::{Difference, Key, KeyStem, Recipe};
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,14 +34,26 @@ pub trait Store: Sync {
     /// The outputs that a task with this key had.
     fn recall(&self, key: &Key) -> Option<OutputDigests>;
 
-    /// Keeps a task's recipe and outputs, whose values are already kept, as what the task of this name came to.
+    /// Whether [`Store::recall`] would find something, as far as can be told without reading it.
+    fn knows(&self, key: &Key) -> bool;
+
+    /// The recipe with this key, where it was carried out.
+    fn recipe(&self, key: &Key) -> Option<Recipe>;
+
+    /// Keeps what a recipe came to, once its values are kept, and how long it took.
     ///
     /// # Errors
     /// When the disk fails.
-    fn remember(&self, task: &str, recipe: &Recipe, outputs: &OutputDigests) -> Result<()>;
+    fn remember(&self, recipe: &Recipe, outputs: &OutputDigests, took: Duration) -> Result<()>;
 
-    /// The recipe that the task of this name had when it last ran or was recalled.
-    fn last_recipe(&self, task: &str) -> Option<Recipe>;
+    /// The key that a clip or a dataset-wide step of this name had when it last came to something.
+    fn last(&self, name: &str) -> Option<Key>;
+
+    /// Keeps the key that a clip or a dataset-wide step of this name has now.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn remember_last(&self, name: &str, key: &Key) -> Result<()>;
 
     /// Whether a value is at hand, without reading it.
     fn has(&self, digest: &Digest) -> bool;
@@ -39,11 +64,11 @@ pub trait Store: Sync {
     /// When the disk fails.
     fn read(&self, digest: &Digest) -> Result<Option<Input>>;
 
-    /// Keeps a value.
+    /// Keeps the values of a task's named outputs.
     ///
     /// # Errors
     /// When the disk fails.
-    fn write(&self, bytes: &[u8]) -> Result<Digest>;
+    fn keep(&self, outputs: &[(&str, Vec<u8>)]) -> Result<OutputDigests>;
 
     /// What the file at this path was when it was last hashed.
     fn file(&self, path: &str) -> Option<FileRecord>;

@@ -155,7 +155,17 @@ fn hostile_names_cannot_paint_the_terminal() {
 fn a_log_full_of_nonsense_costs_time_only() {
     let space = Space::built();
     let before = space.published();
-    space.write("cache/log", "what is this?\n");
-    space.build().succeeds().says("made no sense");
-    assert_eq!(space.published(), before);
+    fs::remove_file(space.path("cache/snapshot")).unwrap();
+    let log = space.read("cache/log/00000001.log");
+    for (bytes, complaint) in [
+        ([&log[..], b"what is this?\n"].concat(), "14 bytes of the cache's log made no sense"),
+        (b"what is this?\n".to_vec(), "`00000001.log` is of another version of taqsim"),
+    ] {
+        space.write("cache/log/00000001.log", bytes);
+        space.edit("maqam = \"rast\"", "maqam = \"hijaz\"");
+        space.build().succeeds().says(complaint);
+        space.write("taqsim.toml", MANIFEST);
+        space.build().succeeds();
+        assert!(space.published() == before, "{complaint}");
+    }
 }

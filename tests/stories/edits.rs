@@ -123,12 +123,12 @@ fn edits() -> impl Strategy<Value = Edit> {
 
 fn damage(space: &Space, edit: &Edit) {
     match edit {
-        Edit::LoseValues => drop(fs::remove_dir_all(space.path("cache/objects"))),
-        Edit::LoseLog => drop(fs::remove_file(space.path("cache/log"))),
+        Edit::LoseValues => space.lose_values(),
+        Edit::LoseLog => drop(fs::remove_dir_all(space.path("cache/log"))),
         Edit::LoseDraft => drop(fs::remove_dir_all(space.path("outputs"))),
         Edit::TearLog(n_bytes) => {
-            if let Ok(log) = fs::read(space.path("cache/log")) {
-                space.write("cache/log", &log[..log.len().saturating_sub(*n_bytes)]);
+            for (name, log) in space.files("cache/log") {
+                space.write(&format!("cache/log/{name}"), &log[..log.len().saturating_sub(*n_bytes)]);
             }
         }
         _ => {}

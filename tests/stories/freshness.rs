@@ -188,7 +188,7 @@ fn what_the_plan_says_is_what_the_build_does() {
         &|space| space.edit("length = 1.0", "length = 1.000001"),
         &|space| space.edit("maqam = \"rast\"", "maqam = \"hijaz\""),
         &|space| {
-            fs::remove_dir_all(space.path("cache/objects")).unwrap();
+            space.lose_values();
             space.edit("[embed.timbre.spectral]", "[embed.timbre.spectral]\nn_mfcc = 13");
         },
     ];
@@ -227,10 +227,11 @@ fn a_locked_build_writes_nothing_that_the_lock_does_not_know() {
 fn a_damaged_value_in_the_cache_is_made_again() {
     let space = Space::built();
     let before = space.published();
-    for (name, mut bytes) in space.files("cache/objects") {
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        space.write(&format!("cache/objects/{name}"), bytes);
+    for folder in ["cache/masters", "cache/packs"] {
+        for (name, mut bytes) in space.files(folder) {
+            bytes.iter_mut().step_by(50).for_each(|byte| *byte ^= 1);
+            space.write(&format!("{folder}/{name}"), bytes);
+        }
     }
     space.edit("[embed.timbre.spectral]", "[embed.timbre.spectral]\nn_mfcc = 13");
     space.build().succeeds().says("making it again");

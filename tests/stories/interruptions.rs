@@ -17,11 +17,11 @@ fn started(space: &Space, words: &[&str]) -> (Child, BufReader<std::process::Chi
 #[test]
 fn ctrl_c_keeps_what_is_finished() {
     let space = Space::new();
-    for name in ["one", "two", "three"] {
-        space.write(&format!("sources/{name}.wav"), music(40.0, 5));
+    for (name, seed) in [("one", 5), ("two", 6), ("three", 7)] {
+        space.write(&format!("sources/{name}.wav"), music(40.0, seed));
     }
-    // Windows of every tenth of a second: embedding takes far longer than the signal needs.
-    space.edit("hop    = 0.5", "hop    = 0.1");
+    // Many windows a second: embedding even one clip takes far longer than the signal needs.
+    space.edit("hop    = 0.5", "hop    = 0.05");
     let (mut child, mut stderr) = started(&space, &["build", "--jobs", "1"]);
     let mut said = String::new();
     while !said.contains("normalize: ") {
@@ -39,12 +39,13 @@ fn ctrl_c_keeps_what_is_finished() {
 #[test]
 fn a_second_build_waits_and_says_for_whom() {
     let space = Space::built();
+    space.edit("maqam = \"rast\"", "maqam = \"hijaz\"");
     let lock = File::options().read(true).write(true).open(space.path("cache/lock")).unwrap();
     lock.lock().unwrap();
     let (mut child, mut stderr) = started(&space, &["build"]);
     let mut said = String::new();
     stderr.read_line(&mut said).unwrap();
-    assert!(said.contains("waiting for another build: taqsim, process"), "{said}");
+    assert!(said.contains("waiting for `taqsim build` (process "), "{said}");
     lock.unlock().unwrap();
     stderr.read_to_string(&mut said).unwrap();
     assert!(child.wait().unwrap().success() && said.contains("0 ran"), "{said}");

@@ -90,6 +90,14 @@ impl Space {
         space
     }
 
+    /// Takes the values away that the cache holds, and leaves what it knows about them.
+    pub(crate) fn lose_values(&self) {
+        for folder in ["cache/packs", "cache/masters"] {
+            // What was lost before is gone already.
+            let _ = fs::remove_dir_all(self.path(folder));
+        }
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

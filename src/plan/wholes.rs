@@ -1,0 +1,124 @@
+//! Wholes: everything that the steps do for one clip, as one recipe. One look-up tells that nothing about a clip
+//! changed, where its tasks would take one each.
+
+use std::time::Duration;
+
+use super::steps::From;
+use super::{Results, Sources, Task, Tasks};
+use crate::error::Result;
+use crate::stages::Params;
+use crate::store::{Digest, Key, KeyStem, OutputDigests, Recipe, Store};
+
+/// Raised whenever what is in these recipes means something else.
+const VERSION: u32 = 1;
+
+/// Makes the recipes of wholes. Their outputs are, by name of the step, the keys of the tasks.
+#[derive(Debug)]
+pub struct Wholes {
+    /// What all steps are: names, kinds, versions, parameters, and what reads from what.
+    shape: Digest,
+    stem: KeyStem,
+}
+
+impl Wholes {
+    /// The wholes of these tasks.
+    pub fn of(tasks: &Tasks) -> Self {
+        let stem = KeyStem::of("clip", VERSION, "exact", &Params::new());
+        Self { shape: shape(tasks), stem }
+    }
+
+    /// The key of the whole of a clip whose source is known.
+    pub fn key(&self, tasks: &Tasks, clip: usize, sources: &Sources) -> Option<Key> {
+        let inputs = [("shape", self.shape), ("source", sources.digest(clip)?)];
+        let params = tasks.own_params(clip);
+        if params.is_empty() {
+            return Some(self.stem.key(inputs));
+        }
+        Some(KeyStem::of("clip", VERSION, "exact", &params).key(inputs))
+    }
+
+    /// What all steps are, as a key of its own: whoever finds another one there has other steps now.
+    pub fn shape(&self) -> Key {
+        Key::from_digest(self.shape)
+    }
+
+    /// Remembers the whole of a clip, where all its tasks succeeded; its key.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn remember(
+        &self,
+        tasks: &Tasks,
+        clip: usize,
+        sources: &Sources,
+        results: &mut Results,
+        store: &dyn Store,
+    ) -> Result<Option<Key>> {
+        let steps = tasks.steps.iter().enumerate().filter(|(_, step)| step.is_per_clip());
+        let keys = steps.map(|(index, step)| {
+            let key = results.key_of(Task { step: index, clip: Some(clip) })?;
+            Some((step.name.as_str(), *key.digest()))
+        });
+        let (Some(keys), Some(source)) = (keys.collect::<Option<OutputDigests>>(), sources.digest(clip))
+        else {
+            return Ok(None);
+        };
+        let recipe = recipe("clip", tasks.own_params(clip), [("shape", self.shape), ("source", source)]);
+        store.remember(&recipe, &keys, Duration::ZERO)?;
+        results.add_whole(clip, recipe.key());
+        Ok(Some(recipe.key()))
+    }
+
+    /// The recipe of a dataset-wide step of clips that are all known as wholes: what it reads follows from them.
+    pub(super) fn of_all(&self, step: usize, results: &Results) -> Option<Recipe> {
+        let clips = 0..results.n_clips();
+        let mut keys = clips.map(|clip| results.whole(Some(clip))).collect::<Option<Vec<Key>>>()?;
+        keys.sort_unstable();
+        let bytes: Vec<u8> = keys.iter().flat_map(|key| *key.digest().as_bytes()).collect();
+        let step = Digest::of(&(step as u64).to_le_bytes());
+        Some(recipe(
+            "clips",
+            Params::new(),
+            [("clips", Digest::of(&bytes)), ("shape", self.shape), ("step", step)],
+        ))
+    }
+
+    /// Remembers what a dataset-wide step came to, where all clips are known as wholes.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn remember_all(&self, step: usize, key: &Key, results: &Results, store: &dyn Store) -> Result<()> {
+        let Some(recipe) = self.of_all(step, results) else { return Ok(()) };
+        store.remember(&recipe, &OutputDigests::from([("task", *key.digest())]), Duration::ZERO)
+    }
+}
+
+fn recipe<const COUNT: usize>(kind: &str, params: Params, inputs: [(&str, Digest); COUNT]) -> Recipe {
+    Recipe {
+        kind: kind.to_owned(),
+        version: VERSION,
+        numerics: "exact".to_owned(),
+        params,
+        inputs: inputs.into_iter().map(|(name, digest)| (name.to_owned(), vec![digest])).collect(),
+    }
+}
+
+fn shape(tasks: &Tasks) -> Digest {
+    let steps: Vec<_> = tasks
+        .steps
+        .iter()
+        .map(|step| {
+            let wires: Vec<(&str, Option<usize>)> = step
+                .wires
+                .iter()
+                .map(|wire| match wire.from {
+                    From::Source => (wire.input, None),
+                    From::Step(step) => (wire.input, Some(step)),
+                })
+                .collect();
+            (&step.name, step.kind(), step.stage().version(), step.params(), wires)
+        })
+        .collect();
+    let json = serde_json::to_vec(&steps).expect("steps have only string keys");
+    Digest::derive("taqsim 2026-11-21 shape v1", &json)
+}

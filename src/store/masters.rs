@@ -1,0 +1,69 @@
+//! Masters: values that people may want to hear, a WAV file each, named by digest.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::Digest;
+
+/// How the names of files begin that are still being written.
+const UNFINISHED: &str = ".new-";
+
+/// The file of a master in this folder.
+pub(super) fn path_of(folder: &Path, digest: &Digest) -> PathBuf {
+    let digits = digest.to_string();
+    folder.join(&digits[..2]).join(format!("{}.wav", &digits[2..]))
+}
+
+/// Writes a master, whole or not at all.
+pub(super) fn write(folder: &Path, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
+    let path = path_of(folder, digest);
+    let parent = path.parent().unwrap_or(folder);
+    fs::create_dir_all(parent)?;
+    // Not synced: a master that a power cut tore fails its digest when read, and is made again.
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).suffix(".wav").tempfile_in(parent)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// A file among the masters.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    /// The master that it is; none for what a killed build left half written.
+    pub(super) digest: Option<Digest>,
+    pub(super) n_bytes: u64,
+    pub(super) modified: std::time::SystemTime,
+}
+
+/// Everything that lies among the masters, in the order of their names.
+pub(super) fn all(folder: &Path) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for parent in entries(folder)? {
+        for path in entries(&parent)? {
+            let file = fs::symlink_metadata(&path)?;
+            let digest = digest_of(&parent, &path);
+            found.push(Found { digest, n_bytes: file.len(), modified: file.modified()?, path });
+        }
+    }
+    Ok(found)
+}
+
+fn digest_of(parent: &Path, path: &Path) -> Option<Digest> {
+    let rest = path.file_name()?.to_str()?.strip_suffix(".wav")?;
+    format!("{}{rest}", parent.file_name()?.to_str()?).parse().ok()
+}
+
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(cause) => return Err(cause),
+    };
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
