@@ -1,5 +1,6 @@
 //! `taqsim build`: bring the dataset up to date.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -159,15 +160,30 @@ fn finish_what_is_running_on_ctrl_c() -> Result<()> {
     .map_err(|cause| Error::world(format!("cannot listen for Ctrl-C: {cause}")))
 }
 
+/// How many of the clips that failed for one reason are named.
+const N_NAMED: usize = 3;
+
 pub(super) fn say_failures(built: &Built, talk: &Talk) {
+    let mut by_reason: BTreeMap<&str, Vec<(&str, &Error)>> = BTreeMap::new();
     for (id, error) in &built.failed {
-        let error = Error { message: format!("clip `{id}`: {}", error.message), ..error.clone() };
-        talk.error(&error);
+        by_reason.entry(&error.message).or_default().push((id, error));
+    }
+    let mut alike: Vec<_> = by_reason.into_values().collect();
+    alike.sort_by_key(|clips| clips[0].0);
+    for clips in alike {
+        clips.iter().take(N_NAMED).for_each(|(id, error)| talk.error(&about(format!("clip `{id}`"), error)));
+        if clips.len() > N_NAMED {
+            let more = count(clips.len() - N_NAMED, "more clip");
+            talk.error(&Error::world(format!("{more} failed for the same reason")));
+        }
     }
     for (step, error) in &built.failed_steps {
-        let error = Error { message: format!("step `{step}`: {}", error.message), ..error.clone() };
-        talk.error(&error);
+        talk.error(&about(format!("step `{step}`"), error));
     }
+}
+
+fn about(what: String, error: &Error) -> Error {
+    Error { message: format!("{what}: {}", error.message), ..error.clone() }
 }
 
 /// The one line that a build ends with.

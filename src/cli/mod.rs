@@ -2,10 +2,12 @@
 
 mod add;
 mod build;
+mod cache;
 mod check;
 mod completions;
 mod explain;
 mod findings;
+mod gc;
 mod graph;
 mod init;
 mod ls;
@@ -89,6 +91,8 @@ enum Verb {
     Release(release::Args),
     Explain(explain::Args),
     Verify(verify::Args),
+    Cache(cache::Args),
+    Gc(gc::Args),
     Ls(ls::Args),
     Graph(graph::Args),
     Schema(schema::Args),
@@ -139,6 +143,8 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Verb::Release(args) => release::run(&args, global, talk),
         Verb::Explain(args) => explain::run(&args, global, talk),
         Verb::Verify(args) => verify::run(&args, global, talk),
+        Verb::Cache(args) => cache::run(&args, global, talk),
+        Verb::Gc(args) => gc::run(&args, global, talk),
         Verb::Ls(args) => ls::run(&args, global, talk),
         Verb::Graph(args) => graph::run(&args, global, talk),
         Verb::Schema(args) => schema::run(&args, talk),

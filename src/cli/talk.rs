@@ -104,6 +104,18 @@ pub(super) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
+/// `812 B`, `3.4 MB`, in powers of 1024.
+pub(super) fn bytes(n_bytes: u64) -> String {
+    let units = ["B", "KB", "MB", "GB", "TB"];
+    let mut amount = n_bytes as f64;
+    let mut unit = 0;
+    while amount >= 1000.0 && unit + 1 < units.len() {
+        amount /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{n_bytes} B") } else { format!("{amount:.1} {}", units[unit]) }
+}
+
 /// `42 s`, `3 min`, `2 h 5 min`.
 pub(super) fn duration(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60) {

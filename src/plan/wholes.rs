@@ -1,8 +1,6 @@
 //! Wholes: everything that the steps do for one clip, as one recipe. One look-up tells that nothing about a clip
 //! changed, where its tasks would take one each.
 
-use std::time::Duration;
-
 use super::steps::From;
 use super::{Results, Sources, Task, Tasks};
 use crate::error::Result;
@@ -64,7 +62,7 @@ impl Wholes {
             return Ok(None);
         };
         let recipe = recipe("clip", tasks.own_params(clip), [("shape", self.shape), ("source", source)]);
-        store.remember(&recipe, &keys, Duration::ZERO)?;
+        store.remember(&recipe, &keys)?;
         results.add_whole(clip, recipe.key());
         Ok(Some(recipe.key()))
     }
@@ -83,13 +81,18 @@ impl Wholes {
         ))
     }
 
+    /// The key of that recipe.
+    pub fn key_of_all(&self, step: usize, results: &Results) -> Option<Key> {
+        self.of_all(step, results).map(|recipe| recipe.key())
+    }
+
     /// Remembers what a dataset-wide step came to, where all clips are known as wholes.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn remember_all(&self, step: usize, key: &Key, results: &Results, store: &dyn Store) -> Result<()> {
         let Some(recipe) = self.of_all(step, results) else { return Ok(()) };
-        store.remember(&recipe, &OutputDigests::from([("task", *key.digest())]), Duration::ZERO)
+        store.remember(&recipe, &OutputDigests::from([("task", *key.digest())]))
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use super::contents::Contents;
+use super::needed::remember_release;
 use super::{Lock, Project, snapshot, table_lines};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Results, Sources, Task};
 use crate::run::{self, Event, Local, Outcome, Setting};
-use crate::store::{DiskStore, Store};
+use crate::store::{DiskStore, Key, Store};
 
 /// How to build.
 pub struct Options<'a> {
@@ -51,6 +52,8 @@ pub struct Planned<'p> {
     pub lock: Option<Lock>,
     /// Whether the draft on disk is what a build would write.
     pub draft_is_current: bool,
+    /// What the draft is remembered under.
+    pub(super) draft_keys: Vec<Key>,
 }
 
 impl<'p> Planned<'p> {
@@ -72,11 +75,12 @@ impl<'p> Planned<'p> {
             failed: &nobody,
         };
         let draft_is_current = plan.is_all_fresh() && contents.recall(store).is_some();
+        let draft_keys = vec![contents.recipe().key()];
         if !draft_is_current {
             let all: Vec<Task> = plan.tasks.all().collect();
             plan.need_values(all, |name| run::OUTPUTS_OF_TABLES.contains(&name));
         }
-        Ok(Self { plan, sources, lock, draft_is_current })
+        Ok(Self { plan, sources, lock, draft_is_current, draft_keys })
     }
 
     fn carry_out(
@@ -240,11 +244,12 @@ pub fn freeze(project: &Project, store: &DiskStore) -> Result<Lock> {
     let planned = Planned::of(project, store)?;
     let version = &project.manifest.dataset.version;
     let stale = || Error::differs(format!("cannot release `{version}`: its draft is not up to date"));
-    let Some(mut lock) = planned.lock.filter(|lock| planned.draft_is_current && lock.version == *version)
-    else {
+    let is_current = |lock: &&Lock| planned.draft_is_current && lock.version == *version;
+    let Some(mut lock) = planned.lock.as_ref().filter(is_current).cloned() else {
         return Err(stale().hint("build first"));
     };
     lock.freeze()?;
+    remember_release(version, &planned, store)?;
     lock.write(&project.lock_path())?;
     Ok(lock)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::Duration;
 
 use super::{Lock, Project, Table, TableLine, entry_digest, join, settings_digest, write_draft};
 use crate::error::{Error, Result};
@@ -60,7 +59,7 @@ impl Contents<'_> {
         let lines = store.keep(&[("lines", json)])?;
         let sums = Digest::of(&sums);
         let outputs = lines.iter().chain([("sums", &sums)]).map(|(name, digest)| (name, *digest));
-        store.remember(&self.recipe(), &outputs.collect(), Duration::ZERO)
+        store.remember(&self.recipe(), &outputs.collect())
     }
 
     fn files_are_as_summed(&self, sums: &[u8], store: &dyn Store) -> bool {
@@ -79,7 +78,7 @@ impl Contents<'_> {
     }
 
     /// Everything that the draft's files and the lock depend on.
-    fn recipe(&self) -> Recipe {
+    pub(super) fn recipe(&self) -> Recipe {
         let manifest = &self.project.manifest;
         let text = |text: &str| Digest::of(text.as_bytes());
         let clips = manifest.clips.iter().enumerate().flat_map(|(index, clip)| {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use super::{Lock, Table, TableLine, join, table_digest};
 use crate::error::Result;
@@ -42,7 +41,7 @@ impl Store for FakeStore {
         None
     }
 
-    fn remember(&self, _recipe: &Recipe, _outputs: &OutputDigests, _took: Duration) -> Result<()> {
+    fn remember(&self, _recipe: &Recipe, _outputs: &OutputDigests) -> Result<()> {
         Ok(())
     }
 

@@ -182,6 +182,20 @@ fn hash(name: &str, path: &Path, stat: Stat) -> Result<FileRecord> {
     Ok(FileRecord { stat, hashed_at, digest })
 }
 
+/// The files below a folder, by their path there after `prefix`, with `/`; links are not followed.
+pub fn files_below(folder: &Path, prefix: &str) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files = Vec::new();
+    for entry in entries.filter_map(io::Result::ok) {
+        let path = format!("{prefix}/{}", entry.file_name().to_string_lossy());
+        match entry.file_type() {
+            Ok(found) if found.is_dir() => files.extend(files_below(&entry.path(), &path)),
+            _ => files.push(path),
+        }
+    }
+    files
+}
+
 /// The digest of a source as it is now, whatever was remembered of it; none where it is absent.
 ///
 /// # Errors

@@ -10,7 +10,9 @@ mod work;
 mod tests;
 
 pub use executor::{Executor, Local};
-pub use fetch::{digest_of_source, file_digest, file_record, observe, plain, probe, stat_of, still};
+pub use fetch::{
+    digest_of_source, file_digest, file_record, files_below, observe, plain, probe, stat_of, still,
+};
 pub use roots::Roots;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -79,7 +79,7 @@ impl<'w, 's> Schedule<'w, 's> {
                 if !self.claim(key, task) {
                     return;
                 }
-                let made = self.work.make(task, &reads, began);
+                let made = self.work.make(task, &reads);
                 self.work.note(task, made, began.elapsed());
                 self.give_up(key).into_iter().for_each(|twin| self.start(scope, twin));
             }

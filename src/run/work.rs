@@ -1,7 +1,7 @@
 //! The work on one task: recall its result, or make it from its inputs, which are made again where they are lost.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::fetch::OpenSource;
 use super::{Event, How, OUTPUTS_OF_TABLES, Outcome, Setting};
@@ -84,11 +84,11 @@ impl<'a, 's> Work<'a, 's> {
     }
 
     /// Makes a task's outputs, and remembers them.
-    pub(super) fn make(&self, task: Task, reads: &[Read], began: Instant) -> Result<Done> {
+    pub(super) fn make(&self, task: Task, reads: &[Read]) -> Result<Done> {
         let outputs = self.outputs(task, reads)?;
         let recipe = self.tasks.recipe(task, self.setting.sources, &self.state().outcome.results);
         let recipe = recipe.ok_or_else(|| self.inputs_failed(task))?;
-        self.setting.store.remember(&recipe, &outputs, began.elapsed())?;
+        self.setting.store.remember(&recipe, &outputs)?;
         Ok(Done::Ran(recipe.key(), outputs))
     }
 

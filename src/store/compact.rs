@@ -17,26 +17,21 @@ const SUPERSEDED: u64 = 3;
 const BATCH: usize = 1024;
 
 impl Memory {
-    /// Whether most records stand under newer ones.
+    /// Whether newer records stand over most of them.
     pub(super) fn is_mostly_superseded(&self) -> bool {
         let n_records = self.index.n_records;
         n_records > FEW && n_records > SUPERSEDED * self.index.n_addresses() as u64
     }
 
-    /// Writes what counts into one new log, and removes the logs that nobody writes to.
-    pub(super) fn compact(&mut self) -> io::Result<()> {
-        self.rewrite(|_| true)
-    }
-
-    /// Writes the records that `is_kept` into one new log, and removes the others. At every moment the logs that
-    /// are there hold everything that counts: a kill costs nothing but the space.
-    pub(super) fn rewrite(&mut self, is_kept: impl Fn(&Record) -> bool) -> io::Result<()> {
+    /// Writes what `keep` leaves of the records into one new log, and removes the other logs. At every moment the
+    /// logs that are there hold everything that counts: a kill costs nothing but the space.
+    pub(super) fn rewrite(&mut self, mut keep: impl FnMut(Record) -> Option<Record>) -> io::Result<()> {
         let locations = self.index.locations();
         let mut index = Index::default();
         self.logs.begin_anew()?;
         for some in locations.chunks(BATCH) {
             let records = some.iter().filter_map(|location| self.logs.read(*location));
-            let kept: Vec<Record> = records.filter(&is_kept).collect();
+            let kept: Vec<Record> = records.filter_map(&mut keep).collect();
             self.logs.append(&kept, &mut index)?;
         }
         if let Some(file) = self.logs.file_to_sync() {

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::index::Index;
 use super::logs::Logs;
@@ -84,6 +84,11 @@ impl DiskStore {
         &self.complaints
     }
 
+    /// Whether another version of taqsim has a log here, and so may need what this one knows nothing of.
+    pub fn has_foreign_logs(&self) -> bool {
+        self.memory().logs.has_foreign
+    }
+
     /// Whether values or records turned out to be damaged since this was last asked: then the logs are read again,
     /// and what happened is said in words.
     ///
@@ -140,7 +145,7 @@ impl DiskStore {
         let mut memory = self.memory();
         let n_unsaved = memory.index.n_unsaved();
         if memory.is_mostly_superseded() {
-            memory.compact()
+            memory.rewrite(Some)
         } else if n_unsaved > UNSAVED.max(memory.index.n_addresses() / UNSAVED_SHARE) {
             memory.save_index()
         } else {
@@ -167,7 +172,7 @@ impl DiskStore {
         to_sync.and_then(|files| files.sync()).map_err(|cause| self.cannot_write(cause))
     }
 
-    fn masters(&self) -> PathBuf {
+    pub(super) fn masters(&self) -> PathBuf {
         self.folder.join("masters")
     }
 
@@ -277,13 +282,13 @@ impl Store for DiskStore {
         }
     }
 
-    fn remember(&self, recipe: &Recipe, outputs: &OutputDigests, took: Duration) -> Result<()> {
+    fn remember(&self, recipe: &Recipe, outputs: &OutputDigests) -> Result<()> {
         let key = recipe.key();
         if self.recall(&key).as_ref() == Some(outputs) {
             return Ok(());
         }
-        let took_ms = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
-        self.add(&[Record::Task { key, recipe: recipe.into(), outputs: outputs.clone(), took_ms }])
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+        self.add(&[Record::Task { key, recipe: recipe.into(), outputs: outputs.clone(), at }])
     }
 
     fn last(&self, name: &str) -> Option<Key> {

@@ -12,8 +12,10 @@ use super::record::Record;
 /// Says what is below it; a log that begins otherwise is of another version, and is left alone.
 const HEADER: &[u8] = b"taqsim log 2\n";
 
-/// What is read of a log at a time: records that were written together are read together.
-const BLOCK: usize = 1 << 16;
+/// What is read of a log at a time, bytes: records that were written together are read together.
+const PAGE: usize = 1 << 14;
+/// How many pages of a log are kept.
+const PAGES: usize = 128;
 
 /// The logs of a cache, open for reading, and for writing once something is added.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(super) struct Logs {
     folder: PathBuf,
     logs: Vec<Log>,
     writer: Option<Writer>,
+    /// Whether there are logs of other versions of taqsim.
+    pub(super) has_foreign: bool,
 }
 
 #[derive(Debug)]
@@ -29,8 +33,8 @@ struct Log {
     file: File,
     /// Where its last good frame ends.
     end: u64,
-    block: Vec<u8>,
-    block_start: u64,
+    /// Pages that were read, each in the slot of its number, with its number.
+    pages: Vec<(u64, Vec<u8>)>,
 }
 
 /// The log that this process adds to. Its lock tells others to take another one.
@@ -49,13 +53,14 @@ impl Logs {
         index: &mut Index,
         covered: Covered,
     ) -> io::Result<(Self, Vec<String>)> {
-        let mut logs = Self { folder: folder.to_owned(), logs: Vec::new(), writer: None };
+        let mut logs = Self { folder: folder.to_owned(), logs: Vec::new(), writer: None, has_foreign: false };
         let mut complaints = Vec::new();
         for name in names(folder)? {
             // Compaction may have removed it since: what it held is in a later one.
             let Some(file) = open_if_there(&folder.join(&name))? else { continue };
-            let mut log = Log { name, file, end: 0, block: Vec::new(), block_start: 0 };
+            let mut log = Log { name, file, end: 0, pages: Vec::new() };
             if !log.begins_well() {
+                logs.has_foreign = true;
                 complaints.push(format!("`{}` is of another version of taqsim and was left alone", log.name));
             } else {
                 logs.logs.push(log);
@@ -82,7 +87,7 @@ impl Logs {
     /// Reads a record; none where it is damaged.
     pub(super) fn read(&mut self, location: Location) -> Option<Record> {
         let log = self.logs.get_mut(usize::from(location.log))?;
-        log.payload(location.offset).ok()?.and_then(Record::from_bytes)
+        log.payload(location.offset).ok()?.as_deref().and_then(Record::from_bytes)
     }
 
     /// Adds records at the end of this process's log, in one write.
@@ -191,7 +196,7 @@ impl Logs {
         begin(&mut file)?;
         let reader = File::open(self.folder.join(&name))?;
         let end = HEADER.len() as u64;
-        self.logs.push(Log { name, file: reader, end, block: Vec::new(), block_start: 0 });
+        self.logs.push(Log { name, file: reader, end, pages: Vec::new() });
         Ok(Writer { number: (self.logs.len() - 1) as u16, file, end })
     }
 
@@ -222,31 +227,45 @@ impl Log {
         matches!(self.file.try_lock_shared(), Err(TryLockError::WouldBlock)) || self.file.unlock().is_err()
     }
 
-    fn payload(&mut self, offset: u64) -> io::Result<Option<&[u8]>> {
-        self.bring(offset, frames::HEADER)?;
-        let Some(length) = frames::payload_length(self.at(offset)) else { return Ok(None) };
-        self.bring(offset, frames::HEADER + length)?;
-        Ok(frames::payload(self.at(offset)))
-    }
-
-    /// Makes sure that the block has so many bytes from `offset` on, as far as the log has them.
-    fn bring(&mut self, offset: u64, length: usize) -> io::Result<()> {
-        let is_there = offset >= self.block_start
-            && offset + length as u64 <= self.block_start + self.block.len() as u64;
-        if is_there {
-            return Ok(());
-        }
+    fn payload(&mut self, offset: u64) -> io::Result<Option<Vec<u8>>> {
+        let header = self.bytes(offset, frames::HEADER)?;
         let left = self.end.saturating_sub(offset);
-        let wanted = (length.max(BLOCK) as u64).min(left) as usize;
-        self.block.resize(wanted, 0);
-        self.block_start = offset;
-        self.file.seek(SeekFrom::Start(offset))?;
-        self.file.read_exact(&mut self.block)
+        let Some(length) = frames::payload_length(&header).filter(|length| *length as u64 <= left) else {
+            return Ok(None);
+        };
+        let frame = self.bytes(offset, frames::HEADER + length)?;
+        Ok(frames::payload(&frame).map(<[u8]>::to_vec))
     }
 
-    fn at(&self, offset: u64) -> &[u8] {
-        let start = usize::try_from(offset.saturating_sub(self.block_start)).unwrap_or(usize::MAX);
-        self.block.get(start..).unwrap_or_default()
+    /// So many bytes from `offset` on, as far as the log has them.
+    fn bytes(&mut self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = offset + bytes.len() as u64;
+            let page = self.page(at / PAGE as u64)?;
+            let rest = page.get((at % PAGE as u64) as usize..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
+            bytes.extend_from_slice(&rest[..rest.len().min(length - bytes.len())]);
+        }
+        Ok(bytes)
+    }
+
+    fn page(&mut self, number: u64) -> io::Result<&[u8]> {
+        if self.pages.is_empty() {
+            self.pages.resize(PAGES, (u64::MAX, Vec::new()));
+        }
+        let start = number * PAGE as u64;
+        let (found, page) = &mut self.pages[(number % PAGES as u64) as usize];
+        // A page that was read before it was full is read again.
+        if *found != number || (page.len() < PAGE && start + (page.len() as u64) < self.end) {
+            *found = number;
+            page.clear();
+            self.file.seek(SeekFrom::Start(start))?;
+            (&self.file).take(PAGE as u64).read_to_end(page)?;
+        }
+        Ok(page)
     }
 }
 

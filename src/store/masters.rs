@@ -50,6 +50,13 @@ pub(super) fn all(folder: &Path) -> io::Result<Vec<Found>> {
     Ok(found)
 }
 
+/// What a killed build left half written in the cache's own folder.
+pub(super) fn unfinished(cache: &Path) -> io::Result<Vec<PathBuf>> {
+    let is_unfinished =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED));
+    Ok(entries(cache)?.into_iter().filter(is_unfinished).collect())
+}
+
 fn digest_of(parent: &Path, path: &Path) -> Option<Digest> {
     let rest = path.file_name()?.to_str()?.strip_suffix(".wav")?;
     format!("{}{rest}", parent.file_name()?.to_str()?).parse().ok()

@@ -4,7 +4,9 @@ mod compact;
 mod digest;
 mod disk;
 mod frames;
+mod gc;
 mod index;
+mod inventory;
 mod lock;
 mod logs;
 mod masters;
@@ -18,11 +20,11 @@ mod tests;
 
 pub use digest::Digest;
 pub use disk::DiskStore;
+pub use gc::{Garbage, Needed, days_ago};
+pub use inventory::{Amount, Inventory};
 pub use lock::{CacheLock, Holder};
 pub use outputs::OutputDigests;
 pub use recipe::{Difference, Key, KeyStem, Recipe};
-
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,11 +42,11 @@ pub trait Store: Sync {
     /// The recipe with this key, where it was carried out.
     fn recipe(&self, key: &Key) -> Option<Recipe>;
 
-    /// Keeps what a recipe came to, once its values are kept, and how long it took.
+    /// Keeps what a recipe came to, once its values are kept.
     ///
     /// # Errors
     /// When the disk fails.
-    fn remember(&self, recipe: &Recipe, outputs: &OutputDigests, took: Duration) -> Result<()>;
+    fn remember(&self, recipe: &Recipe, outputs: &OutputDigests) -> Result<()>;
 
     /// The key that a clip or a dataset-wide step of this name had when it last came to something.
     fn last(&self, name: &str) -> Option<Key>;

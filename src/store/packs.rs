@@ -75,6 +75,24 @@ impl Packs {
         Ok(places)
     }
 
+    /// From now on, adds to another pack.
+    pub(super) fn begin_anew(&mut self) {
+        self.writer = None;
+    }
+
+    /// Adds a value to a pack that is none of these.
+    pub(super) fn append_elsewhere(&mut self, value: &[u8], others: &[u64]) -> io::Result<Place> {
+        if self
+            .writer
+            .as_ref()
+            .is_none_or(|writer| others.contains(&writer.pack) || writer.end >= LONG_ENOUGH)
+        {
+            self.writer = Some(self.new_pack()?);
+        }
+        let places = self.append(&[value])?;
+        places.first().copied().ok_or_else(|| io::Error::other("nothing was added"))
+    }
+
     /// The file that was added to, to make it durable; none where nothing was added.
     pub(super) fn file_to_sync(&self) -> Option<io::Result<File>> {
         self.writer.as_ref().map(|writer| writer.file.try_clone())

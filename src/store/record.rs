@@ -7,8 +7,8 @@ use super::{Digest, FileRecord, Key, OutputDigests, Recipe};
 /// One fact. Its form is postcard's: the order of the variants and of their fields is the format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Record {
-    /// What a task came to, and how long it took, ms.
-    Task { key: Key, recipe: StoredRecipe, outputs: OutputDigests, took_ms: u32 },
+    /// What a recipe came to, and when, s since 1970.
+    Task { key: Key, recipe: StoredRecipe, outputs: OutputDigests, at: u64 },
     /// The key that something of this name had last.
     Last { name: String, key: Key },
     /// What a file was when it was hashed.
@@ -30,7 +30,7 @@ pub(super) struct Place {
 /// A recipe, its parameters as JSON: postcard cannot tell what type a value has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct StoredRecipe {
-    kind: String,
+    pub(super) kind: String,
     version: u32,
     numerics: String,
     params: String,
@@ -136,7 +136,7 @@ mod tests {
         let outputs = OutputDigests::from([("features", digest), ("of no stage", digest)]);
         let stored = StoredRecipe::from(&recipe);
         assert_eq!(stored.to_recipe(), Some(recipe.clone()));
-        let record = Record::Task { key: recipe.key(), recipe: stored, outputs, took_ms: 5 };
+        let record = Record::Task { key: recipe.key(), recipe: stored, outputs, at: 5 };
         assert_eq!(Record::from_bytes(&record.to_bytes()), Some(record));
         assert_eq!(Record::from_bytes(b"nonsense"), None);
     }

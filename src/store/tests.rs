@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::*;
-
-const NO_TIME: Duration = Duration::ZERO;
 
 fn recipe(number: u64) -> Recipe {
     Recipe {
@@ -22,7 +19,7 @@ fn recipe(number: u64) -> Recipe {
 fn remember(store: &DiskStore, number: u64) -> OutputDigests {
     let value = format!("value {number}").into_bytes();
     let outputs = store.keep(&[("spans", value)]).unwrap();
-    store.remember(&recipe(number), &outputs, NO_TIME).unwrap();
+    store.remember(&recipe(number), &outputs).unwrap();
     outputs
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod cache;
 mod clones;
 mod edits;
 mod everyday;
