@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use globset::{Glob, GlobMatcher};
 use unicode_normalization::UnicodeNormalization;
 
+use super::gc::parse_size;
 use super::progress::Progress;
 use super::talk::count;
 use super::{Global, Talk, project};
@@ -37,6 +38,9 @@ pub(super) struct Args {
     /// How many tasks to run at once; all cores by default
     #[arg(short, long, value_name = "N")]
     jobs: Option<usize>,
+    /// Start no task that would bring those that run to more than this: 500M, 4G
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    memory: Option<u64>,
 }
 
 static CANCELLED: AtomicBool = AtomicBool::new(false);
@@ -56,6 +60,7 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     let options = Options {
         locked: args.locked,
         allow_failed: args.allow_failed,
+        memory: args.memory,
         cancelled: &CANCELLED,
         listener: &listener,
     };

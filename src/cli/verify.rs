@@ -84,7 +84,8 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
 fn rebuild(project: &Project, talk: &Talk) -> Result<()> {
     let progress = Progress::new(*talk);
     let listener = |event: &Event| progress.hear(event);
-    let options = Options { locked: true, allow_failed: false, cancelled: &NEVER, listener: &listener };
+    let options =
+        Options { locked: true, allow_failed: false, memory: None, cancelled: &NEVER, listener: &listener };
     let built = release::rebuild(project, &options)?;
     if built.lock.is_some() {
         return Ok(());

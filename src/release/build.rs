@@ -17,6 +17,8 @@ pub struct Options<'a> {
     pub locked: bool,
     /// Whether a draft may be written without the clips that failed.
     pub allow_failed: bool,
+    /// How many bytes the tasks that run at one time may need together.
+    pub memory: Option<u64>,
     /// Becomes true when the user wants to stop.
     pub cancelled: &'a AtomicBool,
     /// Hears what happens, from any thread.
@@ -98,6 +100,7 @@ impl<'p> Planned<'p> {
             executor: &Local,
             cancelled: options.cancelled,
             allow_failed: options.allow_failed,
+            memory: options.memory,
             for_tables,
             listener: options.listener,
         };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::{Lock, Table, TableLine, join, table_digest};
 use crate::error::Result;
@@ -57,12 +58,20 @@ impl Store for FakeStore {
         self.0.lock().unwrap().contains_key(digest)
     }
 
+    fn length(&self, _digest: &Digest) -> Option<u64> {
+        None
+    }
+
     fn read(&self, digest: &Digest) -> Result<Option<Input>> {
         Ok(self.0.lock().unwrap().get(digest).map(|bytes| Input::bytes(bytes.clone())))
     }
 
     fn keep(&self, outputs: &[(&str, Vec<u8>)]) -> Result<OutputDigests> {
         Ok(outputs.iter().map(|(name, bytes)| (*name, self.put(bytes.clone()))).collect())
+    }
+
+    fn pace(&self, _kind: &str) -> Option<Duration> {
+        None
     }
 
     fn file(&self, _path: &str) -> Option<FileRecord> {

@@ -2,6 +2,7 @@
 
 mod executor;
 mod fetch;
+mod memory;
 mod roots;
 mod schedule;
 mod work;
@@ -43,6 +44,8 @@ pub struct Setting<'a> {
     pub cancelled: &'a AtomicBool,
     /// Whether dataset-wide tasks go on without the clips that failed.
     pub allow_failed: bool,
+    /// How many bytes the tasks that run at one time may need together, as far as that can be foreseen.
+    pub memory: Option<u64>,
     /// Whether tables will be written after the run: then what they are made of must be at hand.
     pub for_tables: bool,
     /// Hears what happens, from any thread.
@@ -52,8 +55,8 @@ pub struct Setting<'a> {
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// This many tasks will be looked at, by name of their step.
-    Began(Vec<(String, usize)>),
+    /// These tasks will be looked at.
+    Began(Vec<Expected>),
     /// A task is done, one way or another.
     Done {
         /// Its step.
@@ -65,6 +68,17 @@ pub enum Event {
     },
     /// Something that the user should know.
     Warned(String),
+}
+
+/// The tasks of one step that a run will look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The name of the step.
+    pub step: String,
+    /// How many tasks.
+    pub n_tasks: usize,
+    /// How long one of them took in earlier runs.
+    pub pace: Option<Duration>,
 }
 
 /// How a task was done.
@@ -130,8 +144,13 @@ pub fn run<'s>(
 }
 
 fn carry_out(work: &Work, tasks: &[Task], setting: &Setting) {
-    let schedule = Schedule::new(work, tasks);
-    (setting.listener)(&Event::Began(schedule.n_per_step()));
+    let schedule = Schedule::new(work, tasks, setting.memory);
+    let expected = schedule.n_per_step().map(|(step, n_tasks)| Expected {
+        step: step.name.clone(),
+        n_tasks,
+        pace: setting.store.pace(&step.kind()),
+    });
+    (setting.listener)(&Event::Began(expected.collect()));
     schedule.carry_out();
 }
 

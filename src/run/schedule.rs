@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use rayon::Scope;
 
+use super::memory::Budget;
 use super::work::{Prepared, Work};
-use crate::plan::{Task, Tasks};
+use crate::plan::{Step, Task, Tasks};
 use crate::store::Key;
 
 /// The tasks of a run, and who waits for whom: all of it arithmetic on the numbers of steps and clips.
@@ -24,13 +25,14 @@ pub(super) struct Schedule<'w, 's> {
     /// What is being made, and who came later with the same recipe: they recall it when it is made. Nobody
     /// blocks a thread for it, for a stage may use the threads itself.
     in_flight: Mutex<BTreeMap<Key, Vec<Task>>>,
+    budget: Budget,
 }
 
 /// Stands for a task that is not in this run.
 const NOT_HERE: u32 = u32::MAX;
 
 impl<'w, 's> Schedule<'w, 's> {
-    pub(super) fn new(work: &'w Work<'w, 's>, scheduled: &[Task]) -> Self {
+    pub(super) fn new(work: &'w Work<'w, 's>, scheduled: &[Task], memory: Option<u64>) -> Self {
         let tasks = work.tasks;
         let mut schedule = Self {
             work,
@@ -39,6 +41,7 @@ impl<'w, 's> Schedule<'w, 's> {
             first: first(tasks),
             n_per_step: vec![0; tasks.steps.len()],
             in_flight: Mutex::new(BTreeMap::new()),
+            budget: Budget::new(memory),
         };
         for task in scheduled {
             schedule.n_per_step[task.step] += 1;
@@ -51,10 +54,10 @@ impl<'w, 's> Schedule<'w, 's> {
         schedule
     }
 
-    /// How many tasks each step has, by name.
-    pub(super) fn n_per_step(&self) -> Vec<(String, usize)> {
+    /// The steps that have tasks here, and how many.
+    pub(super) fn n_per_step(&self) -> impl Iterator<Item = (&Step<'s>, usize)> {
         let counted = self.work.tasks.steps.iter().zip(&self.n_per_step);
-        counted.filter(|(_, n)| **n > 0).map(|(step, n)| (step.name.clone(), *n)).collect()
+        counted.filter(|(_, n)| **n > 0).map(|(step, n)| (step, *n))
     }
 
     /// Carries out every task, on all threads.
@@ -76,12 +79,18 @@ impl<'w, 's> Schedule<'w, 's> {
         let began = Instant::now();
         match self.work.prepare(task) {
             Ok(Prepared::ToMake(key, reads)) => {
+                let need = if self.budget.is_limited() { self.work.bytes_needed(&reads) } else { 0 };
                 if !self.claim(key, task) {
+                    return;
+                }
+                if !self.budget.admit(task, need) {
+                    self.give_up(key).into_iter().for_each(|twin| self.start(scope, twin));
                     return;
                 }
                 let made = self.work.make(task, &reads);
                 self.work.note(task, made, began.elapsed());
-                self.give_up(key).into_iter().for_each(|twin| self.start(scope, twin));
+                let waited = self.give_up(key).into_iter().chain(self.budget.release(need));
+                waited.for_each(|task| self.start(scope, task));
             }
             Ok(Prepared::Done(done)) => self.work.note(task, Ok(done), began.elapsed()),
             Err(error) => self.work.note(task, Err(error), began.elapsed()),

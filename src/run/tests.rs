@@ -96,6 +96,7 @@ impl Bench {
             executor,
             cancelled: &cancelled,
             allow_failed,
+            memory: None,
             for_tables: false,
             listener: &|event| listener(event, &cancelled),
         };

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::fetch::OpenSource;
-use super::{Event, How, OUTPUTS_OF_TABLES, Outcome, Setting};
+use super::fetch::{self, OpenSource};
+use super::{Event, How, OUTPUTS_OF_TABLES, Outcome, Setting, memory};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Need, Observed, Plan, Results, Status, Task, Tasks};
 use crate::stages::{Context, Input, Inputs};
@@ -81,6 +81,28 @@ impl<'a, 's> Work<'a, 's> {
         };
         self.bring_what_tables_need(task, &outputs)?;
         Ok(Prepared::Done(Done::Recalled(key, outputs)))
+    }
+
+    /// How many bytes a task that reads this is expected to need.
+    pub(super) fn bytes_needed(&self, reads: &[Read]) -> u64 {
+        let needs = reads.iter().map(|read| match read {
+            Read::Source(clip) => self.n_samples(*clip).saturating_mul(memory::PER_SAMPLE_OF_SOURCE),
+            Read::Value(value) => {
+                let n_bytes = self.setting.store.length(&value.digest).unwrap_or(0);
+                let is_master = value.name == "audio";
+                n_bytes * if is_master { memory::PER_BYTE_OF_MASTER } else { memory::PER_BYTE_OF_VALUE }
+            }
+        });
+        needs.fold(0, u64::saturating_add)
+    }
+
+    /// How many samples of a clip's source are decoded, as far as its headers tell.
+    fn n_samples(&self, clip: usize) -> u64 {
+        let clip = &self.tasks.manifest.clips[clip];
+        let Ok(probe) = fetch::probe(self.setting.roots, &clip.source) else { return 0 };
+        let ranges: f64 = clip.ranges.iter().map(|range| range.end - range.start).sum();
+        let seconds = if clip.ranges.is_empty() { probe.duration_s.unwrap_or(0.0) } else { ranges };
+        (seconds * f64::from(probe.sample_rate) * probe.layout.channels() as f64) as u64
     }
 
     /// Makes a task's outputs, and remembers them.

@@ -109,14 +109,6 @@ impl DiskStore {
         Ok(Some("parts of the cache are damaged: what they held is made again".to_owned()))
     }
 
-    /// How long tasks of this kind take, as far as that is known.
-    pub fn pace(&self, kind: &str) -> Option<Duration> {
-        match self.memory().record(Address::of_pace(kind))? {
-            Record::Pace { ms, .. } => Some(Duration::from_millis(ms.into())),
-            _ => None,
-        }
-    }
-
     /// Keeps how long tasks of this kind take.
     ///
     /// # Errors
@@ -309,6 +301,12 @@ impl Store for DiskStore {
         self.memory().has_packed(digest) || masters::path_of(&self.masters(), digest).is_file()
     }
 
+    fn length(&self, digest: &Digest) -> Option<u64> {
+        let place = self.memory().place(digest);
+        let master = || fs::metadata(masters::path_of(&self.masters(), digest)).ok().map(|file| file.len());
+        place.map(|place| place.length).or_else(master)
+    }
+
     fn read(&self, digest: &Digest) -> Result<Option<Input>> {
         let packed = {
             let mut memory = self.memory();
@@ -336,6 +334,13 @@ impl Store for DiskStore {
             self.keep_master(digest, bytes).map_err(|cause| self.cannot_write(cause))?;
         }
         Ok(digests.into_iter().collect())
+    }
+
+    fn pace(&self, kind: &str) -> Option<Duration> {
+        match self.memory().record(Address::of_pace(kind))? {
+            Record::Pace { kind: found, ms } if found == kind => Some(Duration::from_millis(ms.into())),
+            _ => None,
+        }
     }
 
     fn file(&self, path: &str) -> Option<FileRecord> {

@@ -26,6 +26,8 @@ pub use lock::{CacheLock, Holder};
 pub use outputs::OutputDigests;
 pub use recipe::{Difference, Key, KeyStem, Recipe};
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -60,6 +62,9 @@ pub trait Store: Sync {
     /// Whether a value is at hand, without reading it.
     fn has(&self, digest: &Digest) -> bool;
 
+    /// How many bytes a value that is at hand has, without reading it.
+    fn length(&self, digest: &Digest) -> Option<u64>;
+
     /// A value, checked against its digest; none where it is absent or damaged.
     ///
     /// # Errors
@@ -71,6 +76,9 @@ pub trait Store: Sync {
     /// # Errors
     /// When the disk fails.
     fn keep(&self, outputs: &[(&str, Vec<u8>)]) -> Result<OutputDigests>;
+
+    /// How long a task of this kind takes, as far as that was measured.
+    fn pace(&self, kind: &str) -> Option<Duration>;
 
     /// What the file at this path was when it was last hashed.
     fn file(&self, path: &str) -> Option<FileRecord>;

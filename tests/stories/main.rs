@@ -17,4 +17,5 @@ mod names;
 mod readme;
 mod same_bits;
 mod space;
+mod survival;
 mod verification;

@@ -25,30 +25,6 @@ fn folder_locale_time_zone_and_environment_change_nothing() {
 }
 
 #[test]
-fn a_build_killed_at_any_moment_goes_on_to_the_same_release() {
-    let expected = Space::built().published();
-    let n_kills = if is_slow_suite_on() { 40 } else { 8 };
-    let space = Space::new();
-    for kill in 0..n_kills {
-        let mut child = space.command(&["build"]).spawn().unwrap();
-        // Not a wait for anything: only a way to die at another moment each time.
-        std::thread::sleep(std::time::Duration::from_millis(kill * 160 / n_kills));
-        let _ = child.kill();
-        child.wait().unwrap();
-        if kill % 4 == 3 {
-            space.build().succeeds();
-            assert_eq!(space.published(), expected, "after kill {kill}");
-            for folder in ["cache", "outputs", "taqsim.lock"] {
-                let path = space.path(folder);
-                let _ = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
-            }
-        }
-    }
-    space.build().succeeds();
-    assert_eq!(space.published(), expected);
-}
-
-#[test]
 fn an_old_cpu_changes_nothing() {
     let Ok(true) = Command::new("qemu-x86_64").arg("--version").output().map(|it| it.status.success()) else {
         eprintln!("skipped: qemu-x86_64 is absent (Debian: qemu-user)");
@@ -62,8 +38,4 @@ fn an_old_cpu_changes_nothing() {
     emulated.current_dir(there.path(""));
     Answer::of(emulated.output().unwrap()).succeeds();
     assert_eq!(here.published(), there.published());
-}
-
-fn is_slow_suite_on() -> bool {
-    std::env::var_os("TAQSIM_SLOW_TESTS").is_some_and(|value| value != "0")
 }

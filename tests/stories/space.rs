@@ -64,6 +64,11 @@ labels  = { artist = "B", maqam = "hijaz" }
 pub(crate) const N_PER_CLIP: usize = 3;
 pub(crate) const N_TASKS: usize = 3 * N_PER_CLIP + 1;
 
+/// Whether tests that take minutes shall run.
+pub(crate) fn is_slow_suite_on() -> bool {
+    std::env::var_os("TAQSIM_SLOW_TESTS").is_some_and(|value| value != "0")
+}
+
 impl Space {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
@@ -75,11 +80,7 @@ impl Space {
     /// The project of [`MANIFEST`] with its sources.
     pub(crate) fn new() -> Self {
         let space = Self::empty();
-        space.write("taqsim.toml", MANIFEST);
-        // Of different lengths: clips whose windows lie alike share that work.
-        for (name, seconds, seed) in [("one", 3.0, 1), ("two", 3.0, 2), ("three", 2.5, 3)] {
-            space.write(&format!("sources/{name}.wav"), music(seconds, seed));
-        }
+        space.fill();
         space
     }
 
@@ -88,6 +89,22 @@ impl Space {
         let space = Self::new();
         space.build().succeeds().ran(N_TASKS);
         space
+    }
+
+    /// The project of [`MANIFEST`] in a folder that is there, with its sources.
+    pub(crate) fn fill(&self) {
+        self.write("taqsim.toml", MANIFEST);
+        // Of different lengths: clips whose windows lie alike share that work.
+        for (name, seconds, seed) in [("one", 3.0, 1), ("two", 3.0, 2), ("three", 2.5, 3)] {
+            self.write(&format!("sources/{name}.wav"), music(seconds, seed));
+        }
+    }
+
+    /// How many tasks `taqsim plan` counts under this word.
+    pub(crate) fn n_planned(&self, word: &str) -> usize {
+        let plan = self.run(&["plan", "--format", "json"]).succeeds().stdout;
+        let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+        plan["counts"][word].as_u64().unwrap() as usize
     }
 
     /// Takes the values away that the cache holds, and leaves what it knows about them.
