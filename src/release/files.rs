@@ -48,6 +48,14 @@ pub(super) fn is_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
 }
 
+/// Whether `path` is a file that a build began to write and did not finish.
+pub(super) fn is_unfinished(path: &Path) -> bool {
+    let random = |name: &str| Some(name.strip_prefix(UNFINISHED)?.to_owned());
+    let rest = path.file_name().and_then(|name| name.to_str()).and_then(random);
+    let is_random = |rest: String| rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    rest.is_some_and(is_random) && is_file(path)
+}
+
 /// Whether something, of whatever sort, is at `path`.
 pub(super) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()

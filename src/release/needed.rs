@@ -1,7 +1,9 @@
 //! What a project needs of its cache: what is known of it now, what its lock was made of, and what was frozen.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
+use super::files::{is_unfinished, names_in};
 use super::{Planned, Project};
 use crate::error::Result;
 use crate::plan::Task;
@@ -23,7 +25,16 @@ pub fn needed(project: &Project, store: &DiskStore) -> Result<Needed> {
     let read = project.read.iter().map(|(path, _)| path.clone());
     let lock = ["taqsim.lock", "taqsim.lock.csv"].map(str::to_owned);
     let files = sources.chain(written).chain(read).chain(lock).collect();
-    Ok(Needed { keys, files, ..Needed::default() })
+    Ok(Needed { keys, files, unfinished: unfinished(project), ..Needed::default() })
+}
+
+/// What a killed build left half written beside the lock and in the drafts.
+fn unfinished(project: &Project) -> Vec<PathBuf> {
+    let outputs = run::files_below(&project.outputs, "").into_iter();
+    let beside_lock = names_in(&project.folder).unwrap_or_default();
+    let below_outputs = outputs.map(|file| project.outputs.join(file.trim_start_matches('/')));
+    let all = beside_lock.iter().map(|name| project.folder.join(name)).chain(below_outputs);
+    all.filter(|path| is_unfinished(path)).collect()
 }
 
 /// Remembers what the tables of a version were made of when it was frozen.

@@ -22,6 +22,8 @@ pub struct Needed {
     pub keys: Vec<Key>,
     /// What was remembered of these files.
     pub files: HashSet<String>,
+    /// What a killed build left half written outside of the cache.
+    pub unfinished: Vec<PathBuf>,
     /// Whatever was remembered since then, s since 1970.
     pub since: Option<u64>,
     /// How large the cache may stay, bytes. What is needed stays, but for masters, which can be made again: the
@@ -82,6 +84,7 @@ impl DiskStore {
         let most_bytes = needed.most_bytes.map(|most| most.saturating_sub(kept_bytes));
         garbage.sort_masters(masters::all(&self.masters()).map_err(cannot)?, most_bytes);
         garbage.files.extend(masters::unfinished(&self.folder).map_err(cannot)?);
+        garbage.files.extend(needed.unfinished.iter().cloned());
         garbage.n_unfinished = garbage.files.len() - garbage.n_masters - garbage.n_needed_masters;
         Ok(garbage)
     }
