@@ -193,7 +193,7 @@ fn number(clip: &Clip, label: &str) -> Result<f64> {
 
 fn text(clip: &Clip, label: &str) -> Result<String> {
     match clip.labels.get(label) {
-        Some(Label::Text(text)) => Ok(text.clone()),
+        Some(Label::Text(text)) => Ok(text.to_string()),
         _ => Err(Error::usage(format!("the clip `{}` has no text `{label}`", clip.id))),
     }
 }

@@ -70,7 +70,7 @@ fn human(clips: &[(&Clip, &'static str)]) -> String {
 
 fn word(label: &Label) -> String {
     match label {
-        Label::Text(text) => text.clone(),
+        Label::Text(text) => text.to_string(),
         Label::Number(number) => number.to_string(),
         Label::Bool(bool) => bool.to_string(),
     }

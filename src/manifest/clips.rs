@@ -11,7 +11,7 @@ use super::names::{nfc, quoted};
 use super::places::{ClipPlace, Places};
 use super::tree::{Node, items, spanned_text, table, text};
 use super::vocabulary::Vocabularies;
-use super::{Clip, Range, licences, paths, ranges};
+use super::{Clip, Labels, Range, licences, paths, ranges};
 use crate::text::must_escape;
 
 /// Reads all clips, sorted by id, and remembers where they stand.
@@ -100,7 +100,7 @@ impl Reader<'_> {
         Some(nfc(origin))
     }
 
-    fn labels(&mut self, clip: &DeTable<'_>) -> BTreeMap<String, super::Label> {
+    fn labels(&mut self, clip: &DeTable<'_>) -> Labels {
         let labels = table(clip, "labels");
         labels.map(|table| labels::read(table, "", self.vocabularies, self.findings)).unwrap_or_default()
     }
@@ -111,7 +111,7 @@ impl Reader<'_> {
         for node in nodes {
             let labels = match node.get_ref() {
                 DeValue::Table(table) => labels::read(table, "at", self.vocabularies, self.findings),
-                _ => BTreeMap::new(),
+                _ => Labels::default(),
             };
             let at = match node.get_ref() {
                 DeValue::Table(table) => text(table, "at"),

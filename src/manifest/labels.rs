@@ -9,7 +9,7 @@ use super::findings::{Finding, Findings};
 use super::names::{did_you_mean, listed, nfc, quoted};
 use super::tree::{Node, number, type_name};
 use super::vocabulary::Vocabularies;
-use super::{Label, Vocabulary, dates};
+use super::{Label, Labels, Vocabulary, dates};
 use crate::text::{must_escape, printable};
 
 /// The columns of the tables; no label may be named like one of them.
@@ -49,8 +49,8 @@ pub(super) fn read(
     except: &str,
     vocabularies: &Vocabularies,
     findings: &mut Findings,
-) -> BTreeMap<String, Label> {
-    let mut labels = BTreeMap::new();
+) -> Labels {
+    let mut labels = Labels::default();
     for (key, node) in table.iter().filter(|(key, _)| key.get_ref() != except) {
         let name = nfc(key.get_ref());
         let Some(vocabulary) = vocabularies.vocabularies.get(&name) else {
@@ -62,7 +62,7 @@ pub(super) fn read(
         };
         let reader = Reader { name: &name, vocabulary, readings: vocabularies.readings.get(&name) };
         let Some(label) = reader.label(node, findings) else { continue };
-        if labels.insert(name.clone(), label).is_some() {
+        if labels.insert(name.as_str(), label).is_some() {
             let message = format!("the label {} is given twice, in two Unicode spellings", quoted(&name));
             findings.push(Finding::error("T0304", key.span(), message).label("given twice"));
         }
@@ -109,17 +109,17 @@ impl Reader<'_> {
         let finding = match (self.vocabulary, value) {
             (Vocabulary::Text, DeValue::String(text)) => {
                 check_characters(text, &format!("the label {}", quoted(self.name)), node.span(), findings);
-                return Some(Label::Text(nfc(text)));
+                return Some(Label::Text(nfc(text).into()));
             }
             (Vocabulary::Values(_), DeValue::String(text)) => match self.word(&nfc(text)) {
-                Some(word) => return Some(Label::Text(word.clone())),
+                Some(word) => return Some(Label::Text(word.as_str().into())),
                 None => self.unknown_word(text, node.span(), findings.want_hints()),
             },
             (Vocabulary::Date, DeValue::String(text)) if dates::is_date(text) => {
-                return Some(Label::Text(text.to_string()));
+                return Some(Label::Text(text.as_ref().into()));
             }
             (Vocabulary::Date, DeValue::Datetime(datetime)) if dates::from_toml(datetime).is_some() => {
-                return dates::from_toml(datetime).map(Label::Text);
+                return dates::from_toml(datetime).map(|date| Label::Text(date.into()));
             }
             (Vocabulary::Number, DeValue::Integer(_) | DeValue::Float(_)) => match exact_number(value) {
                 Some(number) => return Some(Label::Number(number)),

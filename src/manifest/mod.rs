@@ -7,6 +7,7 @@ mod dataset;
 mod dates;
 mod findings;
 mod label_params;
+mod label_set;
 mod labels;
 mod licences;
 mod names;
@@ -32,6 +33,7 @@ mod hostile;
 
 pub use codes::{CODES, Code, explain};
 pub use findings::{Finding, Findings, Severity};
+pub use label_set::Labels;
 pub use labels::BUILT_IN_COLUMNS;
 pub use parse::{Outcome, parse};
 pub use places::{ClipPlace, Places};
@@ -40,6 +42,7 @@ pub use schema::schema;
 pub use text::ManifestText;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 
@@ -132,7 +135,7 @@ pub struct Clip {
     pub ranges: Vec<Range>,
     /// The clip's labels, by name; in a checked manifest aliases are replaced by their canonical value.
     #[schemars(default)]
-    pub labels: BTreeMap<String, Label>,
+    pub labels: Labels,
 }
 
 /// A piece of a source.
@@ -143,15 +146,14 @@ pub struct Range {
     /// Where it ends in the source, s.
     pub end: f64,
     /// Its own labels, which stand over the clip's.
-    pub labels: BTreeMap<String, Label>,
+    pub labels: Labels,
 }
 
 /// The value of a label: text (also a date), a number, or true or false.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Label {
-    /// Text, date, or a word of the vocabulary; NFC.
-    Text(String),
+    /// Text, date, or a word of the vocabulary; NFC. Clips with the same word may share it.
+    Text(Arc<str>),
     /// A number.
     Number(f64),
     /// A truth value.

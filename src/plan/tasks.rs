@@ -239,7 +239,7 @@ fn labelled(manifest: &Manifest, steps: &[Step<'_>]) -> Result<BTreeMap<Task, Em
 
 fn value_of(clip: &Clip, label: &str) -> Option<serde_json::Value> {
     Some(match clip.labels.get(label)? {
-        Label::Text(text) => text.as_str().into(),
+        Label::Text(text) => (**text).into(),
         Label::Number(number) => (*number).into(),
         Label::Bool(truth) => (*truth).into(),
     })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::lock::StepLine;
-use crate::manifest::{Clip, Dataset, Label, Manifest, Of, Vocabulary};
+use crate::manifest::{Clip, Dataset, Labels, Manifest, Of, Vocabulary};
 use crate::stages::{Params, Stage, non_default_params};
 use crate::store::Digest;
 
@@ -13,10 +13,10 @@ use crate::store::Digest;
 pub fn entry_digest(clip: &Clip) -> Digest {
     #[derive(Serialize)]
     struct Entry<'a> {
-        labels: &'a BTreeMap<String, Label>,
+        labels: &'a Labels,
         license: &'a str,
         origin: &'a Option<String>,
-        ranges: Vec<(f64, f64, &'a BTreeMap<String, Label>)>,
+        ranges: Vec<(f64, f64, &'a Labels)>,
         source: &'a str,
     }
     canonical_digest(
@@ -120,6 +120,7 @@ fn canonical_digest(context: &str, value: &impl Serialize) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::Label;
     use crate::release::fixture;
 
     #[test]
@@ -132,7 +133,7 @@ mod tests {
             |clip| clip.ranges[0].end += 0.001,
             |clip| clip.ranges[0].labels.clear(),
             |clip| clip.labels.clear(),
-            |clip| _ = clip.labels.insert("live".into(), Label::Text("true".into())),
+            |clip| _ = clip.labels.insert("live", Label::Text("true".into())),
         ];
         let mut digests = std::collections::BTreeSet::from([entry_digest(&clip)]);
         for edit in edits {

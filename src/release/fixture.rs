@@ -89,7 +89,7 @@ fn text(text: &str) -> Label {
 
 pub(super) fn manifest() -> Manifest {
     let labels = |labels: &[(&str, Label)]| {
-        labels.iter().map(|(name, label)| ((*name).to_owned(), label.clone())).collect::<BTreeMap<_, _>>()
+        labels.iter().map(|(name, label)| (*name, label.clone())).collect()
     };
     let clip = |id: &str, ranges: Vec<Range>, all: &[(&str, Label)]| Clip {
         id: id.into(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::segments::{Segment, segments_of};
 use super::table::{Table, append, none_of};
 use crate::error::{Error, Result};
-use crate::manifest::{Clip, Label, Manifest, Vocabulary};
+use crate::manifest::{Clip, Label, Labels, Manifest, Vocabulary};
 use crate::plan::{Results, content_order};
 use crate::stages::{Frame, Input, Measures, Pieces, Spans, Values};
 use crate::store::{Digest, Store};
@@ -147,7 +147,7 @@ impl Joiner<'_> {
     }
 
     /// One column per label of the vocabulary; each row takes a label from the first map that has it.
-    fn label_columns(&self, rows: &[Vec<&BTreeMap<String, Label>>]) -> Vec<(String, Values)> {
+    fn label_columns(&self, rows: &[Vec<&Labels>]) -> Vec<(String, Values)> {
         let column = |(name, vocabulary): (&String, &Vocabulary)| {
             let labels = rows.iter().map(|maps| maps.iter().find_map(|labels| labels.get(name)));
             (name.clone(), label_values(vocabulary, labels))
@@ -276,7 +276,7 @@ fn segments_for<'a>(built: &'a Built, segmenter: &str) -> Result<&'a [Segment]> 
 fn label_values<'a>(vocabulary: &Vocabulary, labels: impl Iterator<Item = Option<&'a Label>>) -> Values {
     let number = |label: &Label| if let Label::Number(number) = label { Some(*number) } else { None };
     let truth = |label: &Label| if let Label::Bool(truth) = label { Some(*truth) } else { None };
-    let text = |label: &Label| if let Label::Text(text) = label { Some(text.clone()) } else { None };
+    let text = |label: &Label| if let Label::Text(text) = label { Some(text.to_string()) } else { None };
     match vocabulary {
         Vocabulary::Number => Values::Floats(labels.map(|label| label.and_then(number)).collect()),
         Vocabulary::Bool => Values::Bools(labels.map(|label| label.and_then(truth)).collect()),
