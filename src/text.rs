@@ -8,6 +8,13 @@ pub fn must_escape(c: char) -> bool {
     c.is_control() || turns || breaks || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
+/// Whether any character of `text` must be escaped.
+pub fn any_must_escape(text: &str) -> bool {
+    // Most names are plain ASCII, and this is asked of every name in a list of a million.
+    let is_plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    !is_plain && text.chars().any(must_escape)
+}
+
 /// `text` on one line, with what must be escaped written as in Rust.
 pub fn printable(text: &str) -> String {
     escape(text, |_| false)

@@ -70,7 +70,8 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         text.push_str(&entry(&id, &source, args, &types));
         added.push((id, duration));
     }
-    refuse_what_would_be_wrong(&before, &text, talk)?;
+    let parse = |manifest: &str| project::parse(manifest.as_bytes(), &folder, global);
+    refuse_what_would_be_wrong(parse(&text)?, || parse(&before), talk)?;
     write(&path, &text)?;
     for (id, duration) in added {
         let length = duration.map_or_else(String::new, |seconds| format!(" ({seconds:.1} s)"));
@@ -165,13 +166,16 @@ fn quoted(text: &str) -> String {
 }
 
 /// A manifest that was right stays right; in one that was wrong, at least nothing is added to it.
-fn refuse_what_would_be_wrong(before: &str, after: &str, talk: &Talk) -> Result<()> {
-    let outcome = manifest::parse(after.as_bytes(), project::MANIFEST);
-    if !outcome.findings.has_errors() {
+fn refuse_what_would_be_wrong(
+    after: Outcome,
+    before: impl Fn() -> Result<Outcome>,
+    talk: &Talk,
+) -> Result<()> {
+    if !after.findings.has_errors() {
         return Ok(());
     }
-    let n_before = errors(&manifest::parse(before.as_bytes(), project::MANIFEST));
-    findings::say(&outcome, talk);
+    let n_before = errors(&before()?);
+    findings::say(&after, talk);
     let because = if n_before > 0 { "the manifest is wrong as it is" } else { "the manifest would be wrong" };
     Err(Error::usage(format!("cannot add this: {because}; nothing was written")))
 }

@@ -22,11 +22,12 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode> {
     let folder = project::folder(global)?;
-    let mut outcome = project::read(&folder)?;
+    let mut outcome = project::read(&folder, global)?;
     let manifest_is_right = !outcome.findings.has_errors();
-    if let (Some(manifest), false) = (outcome.manifest.clone(), args.no_sources) {
-        let roots = Roots::new(&folder, &global.roots)?;
-        look_at_sources(&manifest, &roots, &mut outcome);
+    if let (Some(manifest), false) = (&outcome.manifest, args.no_sources) {
+        let findings = look_at_sources(manifest, &Roots::new(&folder, &global.roots)?, &outcome);
+        findings.into_iter().for_each(|finding| outcome.findings.push(finding));
+        outcome.findings.sort();
     }
     talk.data(&findings::as_data(&outcome, args.format))?;
     if args.format == Form::Human {
@@ -40,28 +41,30 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
             Ok(ExitCode::SUCCESS)
         }
         _ => {
-            talk.error(&findings::summary(&outcome.findings));
+            talk.error(&findings::summary(&outcome));
             // A source that is missing is the world's fault, not the manifest's.
             Ok(ExitCode::from(if manifest_is_right { 1 } else { 2 }))
         }
     }
 }
 
-fn look_at_sources(manifest: &Manifest, roots: &Roots, outcome: &mut Outcome) {
-    for clip in &manifest.clips {
-        let Some(place) = outcome.places.clip(&clip.id) else { continue };
+fn look_at_sources(manifest: &Manifest, roots: &Roots, outcome: &Outcome) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, clip) in manifest.clips.iter().enumerate() {
+        let place = || outcome.place(index);
         match probe(roots, &clip.source) {
-            Err(error) => outcome.findings.push(Finding::source_unusable(place, &error)),
+            Err(error) => findings.extend(place().map(|place| Finding::source_unusable(&place, &error))),
             Ok(probe) => {
                 let Some(duration) = probe.duration_s else { continue };
                 // A range ends at the nearest frame, so half a frame more than there is still fits.
                 let longest = duration + 0.5 / f64::from(probe.sample_rate);
                 let past = clip.ranges.iter().enumerate().filter(|(_, range)| range.end > longest);
                 for (nth, range) in past {
-                    outcome.findings.push(Finding::range_past_end(place, nth, range.end, duration));
+                    let finding = |place| Finding::range_past_end(&place, nth, range.end, duration);
+                    findings.extend(place().map(finding));
                 }
             }
         }
     }
-    outcome.findings.sort();
+    findings
 }

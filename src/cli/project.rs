@@ -1,5 +1,6 @@
 //! From where the user stands to the project: finding the manifest, reading it, saying what is wrong with it.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use super::{Global, Talk, findings};
 use crate::error::{Error, Result};
 use crate::manifest::{self, Outcome};
 use crate::release::Project;
-use crate::run::Roots;
+use crate::run::{Roots, open_tables};
 use crate::store::{CacheLock, Digest, DiskStore, Holder};
 
 pub(super) const MANIFEST: &str = "taqsim.toml";
@@ -20,14 +21,15 @@ const MAX_MANIFEST_BYTES: u64 = 1 << 29;
 /// The project that the user stands in; whatever is wrong with its manifest is said on the way.
 pub(super) fn open(global: &Global, talk: &Talk) -> Result<Project> {
     let folder = folder(global)?;
-    let (outcome, read) = read_files(&folder)?;
+    let (outcome, read) = read_files(&folder, global)?;
     findings::say(&outcome, talk);
     let Some(manifest) = outcome.manifest else {
-        return Err(findings::summary(&outcome.findings));
+        return Err(findings::summary(&outcome));
     };
     Ok(Project {
         manifest,
         read,
+        globs: outcome.tables.globs,
         has_warnings: !outcome.findings.is_empty(),
         roots: Roots::new(&folder, &global.roots)?,
         other_roots: global.roots.clone(),
@@ -55,20 +57,43 @@ pub(super) fn folder(global: &Global) -> Result<PathBuf> {
     })
 }
 
-/// Reads and checks the manifest of a folder.
-pub(super) fn read(folder: &Path) -> Result<Outcome> {
-    read_files(folder).map(|(outcome, _)| outcome)
+/// Reads and checks the manifest of a folder, and its clip tables.
+pub(super) fn read(folder: &Path, global: &Global) -> Result<Outcome> {
+    read_files(folder, global).map(|(outcome, _)| outcome)
 }
 
-/// The same, and the digest of what was read, by path.
-fn read_files(folder: &Path) -> Result<(Outcome, Vec<(String, Digest)>)> {
+/// The same, and the digest of each file that was read, by path.
+fn read_files(folder: &Path, global: &Global) -> Result<(Outcome, Vec<(String, Digest)>)> {
     let path = folder.join(MANIFEST);
     let cannot = |cause| Error::usage(format!("cannot read `{MANIFEST}`: {cause}"));
     let mut bytes = Vec::new();
     let file = fs::File::open(&path).map_err(cannot)?;
     file.take(MAX_MANIFEST_BYTES).read_to_end(&mut bytes).map_err(cannot)?;
-    let read = vec![(MANIFEST.to_owned(), Digest::of(&bytes))];
-    Ok((manifest::parse(&bytes, MANIFEST), read))
+    let mut read = vec![(MANIFEST.to_owned(), Digest::of(&bytes))];
+    let outcome = parse_noting(&bytes, folder, global, &mut read)?;
+    Ok((outcome, read))
+}
+
+/// Checks what could be the manifest of a folder, with the clip tables that it names.
+pub(super) fn parse(manifest: &[u8], folder: &Path, global: &Global) -> Result<Outcome> {
+    parse_noting(manifest, folder, global, &mut Vec::new())
+}
+
+fn parse_noting(
+    manifest: &[u8],
+    folder: &Path,
+    global: &Global,
+    read: &mut Vec<(String, Digest)>,
+) -> Result<Outcome> {
+    let roots = Roots::new(folder, &global.roots)?;
+    let open = open_tables(&roots);
+    let noted = RefCell::new(read);
+    Ok(manifest::parse_with_tables(manifest, MANIFEST, &|name| {
+        let tables = open(name)?;
+        let digests = tables.iter().map(|table| (table.path.clone(), Digest::of(&table.bytes)));
+        noted.borrow_mut().extend(digests);
+        Ok(tables)
+    }))
 }
 
 /// Opens the project's store, for reading: nothing is written to it but what files hold.

@@ -26,10 +26,23 @@ pub(super) fn complete(fragment: &str) -> String {
     manifest
 }
 
+/// Reads a fragment; the clip table that it may name stands in it as a comment, as in docs/CODES.md.
+pub(super) fn read(fragment: &str) -> Outcome {
+    let (_, table) = fragment.split_once("# clips.csv:\n").unwrap_or_default();
+    let rows: String = table.lines().map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+    let open = |name: &str| match name {
+        "clips.csv" if !rows.is_empty() => {
+            Ok(vec![TableFile { path: name.to_owned(), bytes: rows.clone().into_bytes() }])
+        }
+        _ => Err(Error::cannot_read(name, "no such file")),
+    };
+    parse_with_tables(complete(fragment).as_bytes(), "taqsim.toml", &open)
+}
+
 /// The findings in a fragment as they are shown.
 fn shown(fragment: &str) -> String {
-    let outcome = parse(complete(fragment).as_bytes(), "taqsim.toml");
-    render(&outcome.findings, &outcome.text, Style::Plain)
+    let outcome = read(fragment);
+    render(&outcome.findings, &outcome.texts, Style::Plain)
 }
 
 #[track_caller]
@@ -40,9 +53,10 @@ fn check(fragment: &str, expected: &str) {
 
 /// The codes raised, and where: `T0103 2:1`.
 fn codes(fragment: &str) -> Vec<String> {
-    let outcome = parse(complete(fragment).as_bytes(), "taqsim.toml");
+    let outcome = read(fragment);
     let place = |finding: &Finding| {
-        let position = outcome.text.position(finding.span.start);
+        let (text, span) = outcome.texts.locate(&finding.span);
+        let position = text.position(span.start);
         format!("{} {}:{}", finding.code, position.line, position.column)
     };
     outcome.findings.iter().map(place).collect()
@@ -50,9 +64,7 @@ fn codes(fragment: &str) -> Vec<String> {
 
 #[track_caller]
 fn manifest(fragment: &str) -> Manifest {
-    parse(complete(fragment).as_bytes(), "taqsim.toml")
-        .manifest
-        .unwrap_or_else(|| panic!("{}", shown(fragment)))
+    read(fragment).manifest.unwrap_or_else(|| panic!("{}", shown(fragment)))
 }
 
 /// A manifest with every key.
@@ -136,7 +148,13 @@ fn everything_that_is_wrong_is_found_at_its_place() {
         ("x = 1\ny = 2".into(), &["T0103 1:1", "T0103 2:1"]),
         ("[gate]\nclipping = 1".into(), &["T0103 1:2"]),
         ("[split]".into(), &["T0103 1:2"]),
-        ("clips = \"clips.csv\"".into(), &["T0501 1:1", "T0103 1:1"]),
+        ("clips = \"clips.csv\"".into(), &["T0507 1:9"]),
+        (
+            "clips = [\"a.txt\", 3, \"/a.csv\", \"../*.csv\"]".into(),
+            &["T0506 1:10", "T0104 1:19", "T0506 1:22", "T0506 1:32"],
+        ),
+        ("clips = []".into(), &["T0106 1:9"]),
+        ("[normalize]\nclips = \"clips.csv\"".into(), &["T0103 2:1"]),
         ("a = \n[normalize]\nchannels = mono".into(), &["T0102 1:5", "T0102 3:12"]),
         ("[normalize]\nchannels = mono\nx = 1".into(), &["T0102 2:12", "T0103 3:1"]),
         ("[normalize]\n[normalize]".into(), &["T0102 2:2"]),
@@ -244,8 +262,7 @@ fn labels_have_the_type_that_is_declared() {
     let fragment = "labels = { a = \"number\", b = \"bool\", c = \"date\", \"ü\" = \"text\" }\n[[clip]]\nid = \"cafe\u{301}\"\n\
          source = \"a.wav\"\nlicense = \"MIT\"\nlabels = { a = 3, b = true, c = 2026-11-21, \"u\u{308}\" = \"e\u{301}\" }";
     let manifest = manifest(fragment);
-    let labels: Vec<(&str, &Label)> =
-        manifest.clips[0].labels.iter().collect();
+    let labels: Vec<(&str, &Label)> = manifest.clips[0].labels.iter().collect();
     let text = |text: &str| Label::Text(text.into());
     assert_eq!(manifest.clips[0].id, "café");
     assert_eq!(
@@ -345,7 +362,8 @@ fn every_code_is_raised_by_its_wrong_example_and_not_by_its_right_one() {
 #[test]
 fn what_is_not_utf_8_and_what_the_sources_say_have_codes_too() {
     let outcome = parse(b"[dataset]\nname = \"caf\xe9\"\n", "taqsim.toml");
-    let position = outcome.text.position(outcome.findings.iter().next().expect("a finding").span.start);
+    let position =
+        outcome.texts.manifest().position(outcome.findings.iter().next().expect("a finding").span.start);
     assert_eq!((position.line, position.column, outcome.manifest), (2, 12, None));
 
     let outcome = parse(
@@ -353,12 +371,12 @@ fn what_is_not_utf_8_and_what_the_sources_say_have_codes_too() {
             .as_bytes(),
         "t",
     );
-    let clip = outcome.places.clip("a").expect("the clip is there");
+    let clip = outcome.place(0).expect("the clip is there");
     let mut findings = Findings::default();
     let missing = Error::cannot_read("a.wav", "no such file");
-    findings.push(Finding::source_unusable(clip, &missing));
-    findings.push(Finding::range_past_end(clip, 1, 30.0, 10.0));
-    let shown = render(&findings, &outcome.text, Style::Plain);
+    findings.push(Finding::source_unusable(&clip, &missing));
+    findings.push(Finding::range_past_end(&clip, 1, 30.0, 10.0));
+    let shown = render(&findings, &outcome.texts, Style::Plain);
     assert!(
         shown.contains("T0701") && shown.contains("3 | source = \"a.wav\"\n  |          ^^^^^^^"),
         "{shown}"

@@ -1,6 +1,5 @@
 //! `[[clip]]`: ids, sources, licences, ranges and labels.
 
-use std::collections::BTreeMap;
 use std::ops::Range as Bytes;
 
 use toml::de::{DeTable, DeValue};
@@ -8,56 +7,25 @@ use toml::de::{DeTable, DeValue};
 use super::findings::{Finding, Findings};
 use super::labels;
 use super::names::{nfc, quoted};
-use super::places::{ClipPlace, Places};
+use super::places::{ClipPlace, Origin};
 use super::tree::{Node, items, spanned_text, table, text};
 use super::vocabulary::Vocabularies;
 use super::{Clip, Labels, Range, licences, paths, ranges};
-use crate::text::must_escape;
+use crate::text::any_must_escape;
 
-/// Reads all clips, sorted by id, and remembers where they stand.
+/// Reads all clips that stand in the manifest itself, and where they stand.
 pub(super) fn read(
     nodes: &[Node<'_>],
     vocabularies: &Vocabularies,
     findings: &mut Findings,
-    places: &mut Places,
-) -> Vec<Clip> {
-    let mut ids = Ids::default();
+) -> Vec<(Clip, Origin)> {
     let mut clips = Vec::new();
     for node in nodes {
         let Some(table) = node.get_ref().as_table() else { continue };
         let (clip, place) = Reader { vocabularies, findings }.clip(table, node.span());
-        if table.contains_key("id") {
-            ids.add(&clip.id, &place.id, findings);
-            places.add(&clip.id, place);
-        }
-        clips.push(clip);
+        clips.push((clip, Origin::Written(Box::new(place))));
     }
-    clips.sort_by(|a, b| a.id.cmp(&b.id));
     clips
-}
-
-/// The ids so far, to find those that are one.
-#[derive(Default)]
-struct Ids {
-    seen: BTreeMap<String, Bytes<usize>>,
-    lower_case: BTreeMap<String, Bytes<usize>>,
-}
-
-impl Ids {
-    fn add(&mut self, id: &str, span: &Bytes<usize>, findings: &mut Findings) {
-        let lower_case = id.to_lowercase();
-        if let Some(first) = self.seen.get(id) {
-            let finding =
-                Finding::error("T0503", span.clone(), format!("two clips have the id {}", quoted(id)));
-            findings.push(finding.label("again").also(first.clone(), "first here"));
-        } else if let Some(first) = self.lower_case.get(&lower_case) {
-            let message = format!("the id {} differs from another only by case", quoted(id));
-            let finding = Finding::warning("T0504", span.clone(), message).label("easily confused");
-            findings.push(finding.also(first.clone(), "with this one"));
-        }
-        self.seen.entry(id.to_owned()).or_insert_with(|| span.clone());
-        self.lower_case.entry(lower_case).or_insert_with(|| span.clone());
-    }
 }
 
 struct Reader<'r> {
@@ -70,7 +38,7 @@ impl Reader<'_> {
         let (id, id_span) = text(table, "id").unwrap_or(("", header.clone()));
         let (source, source_span) = text(table, "source").unwrap_or(("", header));
         if table.contains_key("id") {
-            check_id(id, &id_span, self.findings);
+            check_id(&nfc(id), &id_span, self.findings);
         }
         let nodes = items(table, "ranges");
         let clip = Clip {
@@ -128,24 +96,24 @@ impl Reader<'_> {
     }
 }
 
-fn check_id(id: &str, span: &Bytes<usize>, findings: &mut Findings) {
+/// Checks an id that is composed.
+pub(super) fn check_id(id: &str, span: &Bytes<usize>, findings: &mut Findings) {
     const LONGEST: usize = 128;
-    let id = nfc(id);
     let problem = if id.is_empty() {
         "it is empty"
     } else if id.len() > LONGEST {
         "it is longer than 128 bytes"
     } else if id.contains('/') {
         "it has a `/`"
-    } else if matches!(id.as_str(), "." | "..") {
+    } else if matches!(id, "." | "..") {
         "it means a folder"
-    } else if id.chars().any(must_escape) {
+    } else if any_must_escape(id) {
         "it has control or bidirectional characters"
     } else if id.trim() != id {
         "it begins or ends with a space"
     } else {
         return;
     };
-    let message = format!("{} cannot be the id of a clip: {problem}", quoted(&id));
+    let message = format!("{} cannot be the id of a clip: {problem}", quoted(id));
     findings.push(Finding::error("T0502", span.clone(), message).label(problem));
 }

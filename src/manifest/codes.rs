@@ -37,9 +37,9 @@ impl fmt::Display for Code {
 pub const CODES: &[Code] = &[
     Code {
         code: "T0101",
-        title: "the manifest is not UTF-8",
-        why: "TOML is UTF-8. A file in another encoding, such as UTF-16 or Windows-1252, would be read with wrong \
-              letters in names and labels, so it is not read at all. Save the file as UTF-8.",
+        title: "a file is not UTF-8",
+        why: "The manifest and its clip tables are UTF-8. A file in another encoding, such as UTF-16 or Windows-1252, \
+              would be read with wrong letters in names and labels, so it is not read at all. Save the file as UTF-8.",
         wrong: "# a file saved in Windows-1252",
         right: "# the same file saved as UTF-8",
     },
@@ -70,7 +70,8 @@ pub const CODES: &[Code] = &[
     Code {
         code: "T0105",
         title: "a key is missing",
-        why: "A key without a default has to be given. The caret stands under the header of its section.",
+        why: "A key without a default has to be given. The caret stands under the header of its section; in a clip \
+              table, under the header where the column is missing, or under the cell that is empty.",
         wrong: "[[clip]]\nid = \"bashir-rast\"\nsource = \"sources/bashir-rast.flac\"",
         right: "[[clip]]\nid = \"bashir-rast\"\nsource = \"sources/bashir-rast.flac\"\nlicense = \"CC-BY-NC-4.0\"",
     },
@@ -240,7 +241,7 @@ pub const CODES: &[Code] = &[
     Code {
         code: "T0501",
         title: "the dataset has no clips",
-        why: "A dataset has one clip at least.",
+        why: "A dataset has one clip at least, in a `[[clip]]` or in a clip table.",
         wrong: "clip = []",
         right: "[[clip]]\nid = \"a\"\nsource = \"sources/a.flac\"\nlicense = \"CC0-1.0\"",
     },
@@ -277,6 +278,39 @@ pub const CODES: &[Code] = &[
               manifest is not trusted: it names no other files, and nothing is fetched.",
         wrong: "[[clip]]\nid = \"a\"\nsource = \"../recordings/a.flac\"\nlicense = \"CC0-1.0\"",
         right: "[[clip]]\nid = \"a\"\nsource = \"recordings/a.flac\"\nlicense = \"CC0-1.0\"",
+    },
+    Code {
+        code: "T0506",
+        title: "not the name of a clip table",
+        why: "A clip table is a file in the manifest's folder or below it, named by a relative path with `/`, perhaps \
+              as a glob. Its name ends in `.csv`, `.tsv` or `.parquet`, which says how it is read.",
+        wrong: "clips = \"clips.xlsx\"",
+        right: "clips = \"clips.csv\"\n\n# clips.csv:\n# id,source,license\n# a,sources/a.flac,CC0-1.0",
+    },
+    Code {
+        code: "T0507",
+        title: "a clip table cannot be read",
+        why: "The file is not there, a glob matches none, it leads out of the roots, or it is damaged.",
+        wrong: "clips = \"clip.csv\"\n\n# clips.csv:\n# id,source,license\n# a,sources/a.flac,CC0-1.0",
+        right: "clips = \"clips.csv\"\n\n# clips.csv:\n# id,source,license\n# a,sources/a.flac,CC0-1.0",
+    },
+    Code {
+        code: "T0508",
+        title: "a row of a clip table does not fit the header",
+        why: "Every row has as many cells as the header, so that no value slips under another column unseen. A cell \
+              with a separator, a quote or a line end in it stands in quotes, and a quote in it is doubled.",
+        wrong: "clips = \"clips.csv\"\nlabels = { artist = \"text\" }\n\n# clips.csv:\n\
+                # id,source,license,artist\n# a,sources/a.flac,CC0-1.0,Bashir, Munir",
+        right: "clips = \"clips.csv\"\nlabels = { artist = \"text\" }\n\n# clips.csv:\n\
+                # id,source,license,artist\n# a,sources/a.flac,CC0-1.0,\"Bashir, Munir\"",
+    },
+    Code {
+        code: "T0509",
+        title: "not a column of a clip table",
+        why: "The first row of a clip table names its columns, each once: `id`, `source`, `license`, `origin`, \
+              `ranges`, and labels that `[labels]` declares. A column that is not known is an error and never ignored.",
+        wrong: "clips = \"clips.csv\"\n\n# clips.csv:\n# id,source,licence\n# a,sources/a.flac,CC0-1.0",
+        right: "clips = \"clips.csv\"\n\n# clips.csv:\n# id,source,license\n# a,sources/a.flac,CC0-1.0",
     },
     Code {
         code: "T0601",

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::check::complete;
 use super::codes::CODES;
 use super::schema::FAMILIES;
 use super::*;
@@ -166,8 +165,8 @@ fn docs_have_only_examples_that_are_read_without_findings() {
         let blocks = blocks(&read(name));
         assert!(blocks.len() >= 5, "{name}");
         for block in blocks {
-            let outcome = parse(complete(&block).as_bytes(), name);
-            let shown = render(&outcome.findings, &outcome.text, Style::Plain);
+            let outcome = super::check::read(&block);
+            let shown = render(&outcome.findings, &outcome.texts, Style::Plain);
             assert!(outcome.findings.is_empty(), "{name}\n{block}\n{shown}");
         }
     }

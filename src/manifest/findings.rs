@@ -1,4 +1,4 @@
-//! Findings: what is wrong with a manifest, where, and what to do about it.
+//! Findings: what is wrong with a manifest or its clip tables, where, and what to do about it.
 
 use std::ops::Range;
 
@@ -23,7 +23,7 @@ pub struct Finding {
     pub severity: Severity,
     /// What is wrong: one line, lower-case, no full stop.
     pub message: String,
-    /// The bytes of the manifest that are wrong.
+    /// The bytes that are wrong, counted through the manifest and the clip tables.
     pub span: Range<usize>,
     /// A few words to stand under them; may be empty.
     pub label: String,
@@ -98,7 +98,7 @@ impl Finding {
     }
 }
 
-/// Everything that is wrong with a manifest, in the order of the text.
+/// Everything that is wrong with a manifest and its clip tables, in the order of the text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
     list: Vec<Finding>,
@@ -131,6 +131,11 @@ impl Findings {
         self.omitted += other.omitted;
         self.errors |= other.errors;
         other.list.into_iter().filter(|finding| !unwanted(finding)).for_each(|finding| self.push(finding));
+    }
+
+    /// How many were found, kept or not.
+    pub(super) fn n_found(&self) -> usize {
+        self.list.len() + self.omitted
     }
 
     /// Whether it is worth the time to look for what was meant: not any more when there are too many to read.

@@ -31,9 +31,9 @@ proptest! {
 fn read_and_show(bytes: &[u8]) {
     let outcome = parse(bytes, "taqsim.toml");
     assert_eq!(outcome.manifest.is_none(), outcome.findings.has_errors());
-    render(&outcome.findings, &outcome.text, Style::Coloured);
-    to_github(&outcome.findings, &outcome.text);
-    to_json(&outcome.findings, &outcome.text);
+    render(&outcome.findings, &outcome.texts, Style::Coloured);
+    to_github(&outcome.findings, &outcome.texts);
+    to_json(&outcome.findings, &outcome.texts);
 }
 
 #[test]

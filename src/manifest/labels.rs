@@ -10,7 +10,7 @@ use super::names::{did_you_mean, listed, nfc, quoted};
 use super::tree::{Node, number, type_name};
 use super::vocabulary::Vocabularies;
 use super::{Label, Labels, Vocabulary, dates};
-use crate::text::{must_escape, printable};
+use crate::text::{any_must_escape, must_escape, printable};
 
 /// The columns of the tables; no label may be named like one of them.
 pub const BUILT_IN_COLUMNS: &[&str] = &[
@@ -72,6 +72,9 @@ pub(super) fn read(
 
 /// Reports characters that drive a terminal or reorder the text around them.
 pub(super) fn check_characters(text: &str, what: &str, span: Range<usize>, findings: &mut Findings) {
+    if !any_must_escape(text) {
+        return;
+    }
     if let Some(character) = text.chars().find(|character| must_escape(*character)) {
         let message = format!("{what} has the invisible character U+{:04X}", u32::from(character));
         findings.push(Finding::error("T0108", span, message).label("control or bidirectional character"));
@@ -97,13 +100,42 @@ pub(super) fn unknown_label(
     }
 }
 
-struct Reader<'r> {
-    name: &'r str,
-    vocabulary: &'r Vocabulary,
-    readings: Option<&'r BTreeMap<String, String>>,
+/// Reads the values of one label.
+pub(super) struct Reader<'r> {
+    /// What it is called.
+    pub name: &'r str,
+    /// What it may be.
+    pub vocabulary: &'r Vocabulary,
+    /// How each spelling of the vocabulary is read.
+    pub readings: Option<&'r BTreeMap<String, String>>,
 }
 
 impl Reader<'_> {
+    /// Reads the cell of a table; `text` is composed, and not empty.
+    pub(super) fn cell(&self, text: &str, span: Range<usize>, findings: &mut Findings) -> Option<Label> {
+        let finding = match self.vocabulary {
+            Vocabulary::Text => {
+                check_characters(text, &format!("the label {}", quoted(self.name)), span, findings);
+                return Some(Label::Text(text.into()));
+            }
+            Vocabulary::Values(_) => match self.word(text) {
+                Some(word) => return Some(Label::Text(word.as_str().into())),
+                None => self.unknown_word(text, span, findings.want_hints()),
+            },
+            Vocabulary::Date if dates::is_date(text) => return Some(Label::Text(text.into())),
+            Vocabulary::Number => match decimal(text) {
+                Some((number, true)) => return Some(Label::Number(number)),
+                Some((_, false)) => self.not_exact(span),
+                None => self.wrong_cell(text, span),
+            },
+            Vocabulary::Bool if text.eq_ignore_ascii_case("true") => return Some(Label::Bool(true)),
+            Vocabulary::Bool if text.eq_ignore_ascii_case("false") => return Some(Label::Bool(false)),
+            Vocabulary::Date | Vocabulary::Bool => self.wrong_cell(text, span),
+        };
+        findings.push(finding);
+        None
+    }
+
     fn label(&self, node: &Node<'_>, findings: &mut Findings) -> Option<Label> {
         let value = node.get_ref();
         let finding = match (self.vocabulary, value) {
@@ -153,23 +185,51 @@ impl Reader<'_> {
     }
 
     fn wrong_type(&self, value: &DeValue<'_>, span: Range<usize>) -> Finding {
-        let (expected, hint) = match self.vocabulary {
-            Vocabulary::Text | Vocabulary::Values(_) => ("text", "write it in quotes"),
-            Vocabulary::Number => ("a number", "write it without quotes"),
-            Vocabulary::Date => ("a date", "a date is `\"2026-11-21\"`, `\"2026-11\"` or `\"2026\"`"),
-            Vocabulary::Bool => ("true or false", "write `true` or `false`, without quotes"),
+        let hint = match self.vocabulary {
+            Vocabulary::Text | Vocabulary::Values(_) => "write it in quotes",
+            Vocabulary::Number => "write it without quotes",
+            Vocabulary::Date => "a date is `\"2026-11-21\"`, `\"2026-11\"` or `\"2026\"`",
+            Vocabulary::Bool => "write `true` or `false`, without quotes",
         };
         let given = match value {
             DeValue::String(text) => quoted(text),
             other => type_name(other).to_owned(),
         };
+        self.unexpected(&given, span).hint(hint)
+    }
+
+    fn wrong_cell(&self, text: &str, span: Range<usize>) -> Finding {
+        self.unexpected(&quoted(text), span).hint(match self.vocabulary {
+            Vocabulary::Number => "a number is `12`, `-0.5` or `1e3`: a point, no commas, no unit",
+            Vocabulary::Date => "a date is `2026-11-21`, `2026-11` or `2026`",
+            _ => "write `true` or `false`",
+        })
+    }
+
+    fn unexpected(&self, given: &str, span: Range<usize>) -> Finding {
+        let expected = match self.vocabulary {
+            Vocabulary::Text | Vocabulary::Values(_) => "text",
+            Vocabulary::Number => "a number",
+            Vocabulary::Date => "a date",
+            Vocabulary::Bool => "true or false",
+        };
         let message = format!("the label {} must be {expected}, not {given}", quoted(self.name));
-        Finding::error("T0307", span, message).label(format!("expected {expected}")).hint(hint)
+        Finding::error("T0307", span, message).label(format!("expected {expected}"))
     }
 }
 
+/// Beyond it, whole numbers are not all numbers of 64 bits.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
 fn exact_number(value: &DeValue<'_>) -> Option<f64> {
-    const MOST: f64 = 9_007_199_254_740_992.0;
     let number = number(value).filter(|number| number.is_finite())?;
-    (value.is_float() || number.abs() < MOST).then_some(number)
+    (value.is_float() || number.abs() < MOST_EXACT).then_some(number)
+}
+
+/// A decimal number, and whether it is finite and, where it is written as a whole number, exact.
+fn decimal(text: &str) -> Option<(f64, bool)> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    let number: f64 = text.parse().ok().filter(|_| is_number)?;
+    let is_whole = !text.contains(['.', 'e', 'E']);
+    Some((number, number.is_finite() && (!is_whole || number.abs() < MOST_EXACT)))
 }

@@ -1,8 +1,11 @@
 //! What the researcher wrote, as plain data: nothing in here remembers TOML.
 
 mod bounds;
+mod cells;
+mod clip_tables;
 mod clips;
 mod codes;
+mod columns;
 mod dataset;
 mod dates;
 mod findings;
@@ -11,11 +14,13 @@ mod label_set;
 mod labels;
 mod licences;
 mod names;
+mod parquet_table;
 mod parse;
 mod paths;
 mod places;
 mod ranges;
 mod render;
+mod rows;
 mod schema;
 mod steps;
 mod structure;
@@ -27,19 +32,22 @@ mod vocabulary;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod check_tables;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod hostile;
 
+pub use clip_tables::{OpenTables, TableFile, TablesRead, is_glob};
 pub use codes::{CODES, Code, explain};
 pub use findings::{Finding, Findings, Severity};
 pub use label_set::Labels;
 pub use labels::BUILT_IN_COLUMNS;
-pub use parse::{Outcome, parse};
-pub use places::{ClipPlace, Places};
+pub use parse::{Outcome, parse, parse_with_tables};
+pub use places::ClipPlace;
 pub use render::{Style, render, to_github, to_json};
 pub use schema::schema;
-pub use text::ManifestText;
+pub use text::Texts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,7 +79,7 @@ pub struct Manifest {
     /// `[reduce.NAME.KIND]`, by name: what is computed from all rows of an embed step.
     #[schemars(default)]
     pub reduce: BTreeMap<String, Of<Reduce>>,
-    /// `[[clip]]`: the clips; in a checked manifest sorted by id.
+    /// `[[clip]]`: the clips; in a checked manifest sorted by id, with those of its clip tables.
     #[schemars(rename = "clip", length(min = 1))]
     pub clips: Vec<Clip>,
 }

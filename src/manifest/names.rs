@@ -1,12 +1,22 @@
 //! Names that strangers wrote: one form of each, safe to show, and what they may have meant.
 
-use unicode_normalization::UnicodeNormalization;
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::text::printable;
 
 /// The composed form (Unicode NFC), so that two spellings of one text are one name.
 pub(super) fn nfc(text: &str) -> String {
-    text.nfc().collect()
+    composed(text).into_owned()
+}
+
+/// As [`nfc`], without a copy where the text is composed already.
+pub(super) fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.nfc().collect())
 }
 
 /// The text in backticks, safe to show and not too long to read.

@@ -3,8 +3,20 @@
 use std::ops::Range;
 
 use super::findings::{Finding, Findings};
-use super::names::{nfc, quoted};
-use crate::text::must_escape;
+use super::names::{composed, quoted};
+use crate::text::any_must_escape;
+
+/// Checks the name of a clip table, perhaps a glob, and gives it composed and without `.` and empty components.
+pub(super) fn read_table_name(name: &str, span: Range<usize>, findings: &mut Findings) -> Option<String> {
+    match problem(name) {
+        Some((problem, hint)) => {
+            let message = format!("{} cannot be a clip table: {problem}", quoted(name));
+            findings.push(Finding::error("T0506", span, message).label(problem).hint(hint));
+            None
+        }
+        None => Some(normal(name)),
+    }
+}
 
 /// Checks the path of a source, and gives it composed and without `.` and empty components.
 ///
@@ -14,18 +26,25 @@ pub(super) fn read(source: &str, span: Range<usize>, findings: &mut Findings) ->
         let message = format!("{} cannot be a source: {problem}", quoted(source));
         findings.push(Finding::error("T0505", span, message).label(problem).hint(hint));
     }
-    let composed = nfc(source);
-    let parts: Vec<&str> = composed.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    parts.join("/")
+    normal(source)
+}
+
+fn normal(path: &str) -> String {
+    let path = composed(path);
+    let is_idle = |part: &str| matches!(part, "" | ".");
+    if !path.split('/').any(is_idle) {
+        return path.into_owned();
+    }
+    path.split('/').filter(|part| !is_idle(part)).collect::<Vec<&str>>().join("/")
 }
 
 fn problem(source: &str) -> Option<(&'static str, String)> {
-    const INSIDE: &str = "sources are files in the manifest's folder or below, named relative to it";
+    const INSIDE: &str = "name a file in the manifest's folder or below it, by its path from there";
     let bytes = source.as_bytes();
     let drive = bytes.get(1) == Some(&b':') && bytes[0].is_ascii_alphabetic();
     if source.is_empty() {
         Some(("it is empty", INSIDE.to_owned()))
-    } else if source.chars().any(must_escape) {
+    } else if any_must_escape(source) {
         Some(("it has control or bidirectional characters", "rename the file".to_owned()))
     } else if source.contains("://") {
         Some((

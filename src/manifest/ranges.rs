@@ -31,6 +31,17 @@ impl Placed {
     }
 }
 
+/// The ranges in a cell that starts at the byte `start`, each with its place: `;` stands between them.
+pub(super) fn in_cell(cell: &str, start: usize) -> impl Iterator<Item = (&str, Bytes<usize>)> {
+    let mut at = start;
+    cell.split(';').map(move |part| {
+        let begin = at + (part.len() - part.trim_start().len());
+        at += part.len() + 1;
+        let range = part.trim();
+        (range, begin..begin + range.len())
+    })
+}
+
 /// Reads a range; reports it when it cannot be read, or has no length.
 pub(super) fn read(text: &str, span: Bytes<usize>, findings: &mut Findings) -> Option<Placed> {
     match times(text) {
@@ -82,14 +93,13 @@ fn times(text: &str) -> Result<(Micros, Micros), Problem> {
 /// `12.5`, `m:ss.s` or `h:mm:ss.s`.
 fn time(text: &str) -> Result<Micros, Problem> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let fields = whole.split(':').map(digits).collect::<Result<Vec<u64>, Problem>>()?;
-    let two_digits = whole.split(':').skip(1).all(|field| field.len() == 2);
-    if !two_digits || fields.len() > 3 || fields.iter().skip(1).any(|field| *field >= 60) {
-        return Err(Problem::Unreadable);
-    }
     let mut seconds: u64 = 0;
-    for field in fields {
-        seconds = seconds.checked_mul(60).and_then(|sum| sum.checked_add(field)).unwrap_or(u64::MAX);
+    for (nth, field) in whole.split(':').enumerate() {
+        let number = digits(field)?;
+        if nth > 2 || (nth > 0 && (field.len() != 2 || number >= 60)) {
+            return Err(Problem::Unreadable);
+        }
+        seconds = seconds.checked_mul(60).and_then(|sum| sum.checked_add(number)).unwrap_or(u64::MAX);
     }
     if seconds >= LONGEST_S {
         return Err(Problem::OutOfBounds("is beyond 1,000,000 s"));
@@ -106,7 +116,8 @@ fn micros(fraction: &str) -> Result<Micros, Problem> {
     if significant.len() > 6 {
         return Err(Problem::OutOfBounds("is finer than a microsecond"));
     }
-    digits(&format!("{significant:0<6}"))
+    let missing = 6 - significant.len() as u32;
+    Ok(if significant.is_empty() { 0 } else { digits(significant)? * 10_u64.pow(missing) })
 }
 
 fn digits(text: &str) -> Result<u64, Problem> {

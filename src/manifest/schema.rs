@@ -27,10 +27,25 @@ pub fn schema() -> Value {
         *step = step_schema(step, of);
         schema["properties"][family]["propertyNames"] = json!({ "pattern": "^[a-z0-9_-]+$" });
     }
+    schema["properties"]["clips"] = clip_tables();
+    schema["required"] = json!(["dataset"]);
+    schema["anyOf"] = json!([{ "required": ["clip"] }, { "required": ["clips"] }]);
     if let Some(normalize) = schema["properties"]["normalize"].as_object_mut() {
         normalize.remove("default");
     }
     schema
+}
+
+/// Of many clips: the names of tables.
+fn clip_tables() -> Value {
+    let name = json!({
+        "description": "A table of clips, `.csv`, `.tsv` or `.parquet`, or a glob that several match.",
+        "type": "string",
+    });
+    json!({
+        "description": "Tables of clips beside `[[clip]]`, one clip a row: `\"clips.csv\"`, or a list of such names and globs.",
+        "anyOf": [name, { "type": "array", "items": name, "minItems": 1 }],
+    })
 }
 
 /// A step is a table with one key, its kind. As properties rather than alternatives, so that an editor

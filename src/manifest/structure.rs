@@ -103,15 +103,15 @@ impl Walk<'_> {
         let mut is_complete = true;
         let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for key in required.filter(|key| !table.contains_key(*key)) {
-            let finding = if self.path.is_empty() && key == "clip" {
-                no_clips(span.clone())
-            } else {
-                let about = schema["properties"][key]["description"].as_str().unwrap_or_default();
-                Finding::error("T0105", span.clone(), format!("missing {} in {}", quoted(key), self.here()))
-                    .label(format!("no {} here", quoted(key)))
-                    .hint(format!("add {}: {}", quoted(key), first_sentence(about)))
-            };
-            self.findings.push(finding);
+            let about = schema["properties"][key]["description"].as_str().unwrap_or_default();
+            let message = format!("missing {} in {}", quoted(key), self.here());
+            let finding = Finding::error("T0105", span.clone(), message);
+            let finding = finding.label(format!("no {} here", quoted(key)));
+            self.findings.push(finding.hint(format!("add {}: {}", quoted(key), first_sentence(about))));
+            is_complete = false;
+        }
+        if self.path.is_empty() && !["clip", "clips"].iter().any(|key| table.contains_key(*key)) {
+            self.findings.push(no_clips(span.clone()));
             is_complete = false;
         }
         is_complete
@@ -157,6 +157,9 @@ impl Walk<'_> {
         if in_step && !value.is_table() {
             finding =
                 finding.hint(format!("the kind belongs into the header: `[{}.KIND]`", self.path.join(".")));
+        }
+        if key == "clips" {
+            return finding.hint("`clips` stands at the top of the manifest, before the first `[section]`");
         }
         match closest(key, known.iter().copied()) {
             Some(near) => finding.hint(format!("did you mean {}?", quoted(near))),
@@ -215,8 +218,9 @@ impl Walk<'_> {
 }
 
 fn no_clips(span: Range<usize>) -> Finding {
-    Finding::error("T0501", span, "the dataset has no clips")
-        .hint("add a `[[clip]]` with `id`, `source` and `license`")
+    Finding::error("T0501", span, "the dataset has no clips").hint(
+        "add a `[[clip]]` with `id`, `source` and `license`, or a table of them: `clips = \"clips.csv\"`",
+    )
 }
 
 fn keys_of_families(section: &str) -> bool {

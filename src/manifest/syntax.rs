@@ -4,28 +4,29 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::ManifestText;
 use super::findings::{Finding, Findings};
+use super::text::Text;
 
-/// Decodes a manifest; a byte order mark is skipped, and bytes that are not UTF-8 are a finding.
-pub(super) fn decode(bytes: &[u8], path: &str, findings: &mut Findings) -> ManifestText {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(error) => {
-            let at = error.valid_up_to();
-            let byte = bytes.get(at).copied().unwrap_or_default();
-            let message = format!("the manifest is not UTF-8: byte 0x{byte:02x} fits no character");
-            let finding = Finding::error("T0101", at..at + '\u{fffd}'.len_utf8(), message);
-            findings.push(finding.label("not UTF-8").hint("save the file as UTF-8"));
-            String::from_utf8_lossy(bytes).into_owned()
-        }
-    };
-    ManifestText::new(path, text)
+/// Decodes `what`, whose first byte counts as `base`; a byte order mark is skipped, and bytes that are not UTF-8
+/// are a finding.
+pub(super) fn decode(mut bytes: Vec<u8>, what: &str, base: usize, findings: &mut Findings) -> String {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let bytes = error.as_bytes();
+        let at = error.utf8_error().valid_up_to();
+        let byte = bytes.get(at).copied().unwrap_or_default();
+        let message = format!("{what} is not UTF-8: byte 0x{byte:02x} fits no character");
+        let at = base + at;
+        let finding = Finding::error("T0101", at..at + '\u{fffd}'.len_utf8(), message);
+        findings.push(finding.label("not UTF-8").hint("save the file as UTF-8"));
+        String::from_utf8_lossy(bytes).into_owned()
+    })
 }
 
 /// Parses a manifest as far as its mistakes allow; none when the tree would only be guesswork.
-pub(super) fn tree<'t>(text: &'t ManifestText, findings: &mut Findings) -> Option<DeTable<'t>> {
+pub(super) fn tree<'t>(text: &'t Text, findings: &mut Findings) -> Option<DeTable<'t>> {
     let (tree, errors) = DeTable::parse_recoverable(&text.text);
     let mut mistakes: Vec<Mistake> =
         errors.into_iter().map(|error| Mistake::new(&error, &text.text)).collect();
@@ -38,7 +39,7 @@ pub(super) fn tree<'t>(text: &'t ManifestText, findings: &mut Findings) -> Optio
 }
 
 /// The bytes of the lines on which there already is a finding: what follows from it is not said again.
-pub(super) fn lines_with_findings(findings: &Findings, text: &ManifestText) -> Vec<Range<usize>> {
+pub(super) fn lines_with_findings(findings: &Findings, text: &Text) -> Vec<Range<usize>> {
     findings.iter().map(|finding| text.line_of(finding.span.start)).collect()
 }
 
@@ -91,7 +92,7 @@ impl Mistake {
 
 /// The first mistake of each line; of a text with an unclosed bracket the first only, for what comes after
 /// is a consequence.
-fn independent(mistakes: Vec<Mistake>, text: &ManifestText) -> Vec<Mistake> {
+fn independent(mistakes: Vec<Mistake>, text: &Text) -> Vec<Mistake> {
     let unclosed = mistakes.iter().any(|mistake| mistake.message.starts_with("unclosed"));
     let mut independent: Vec<Mistake> = Vec::new();
     let mut end_of_line = None;

@@ -88,9 +88,8 @@ fn text(text: &str) -> Label {
 }
 
 pub(super) fn manifest() -> Manifest {
-    let labels = |labels: &[(&str, Label)]| {
-        labels.iter().map(|(name, label)| (*name, label.clone())).collect()
-    };
+    let labels =
+        |labels: &[(&str, Label)]| labels.iter().map(|(name, label)| (*name, label.clone())).collect();
     let clip = |id: &str, ranges: Vec<Range>, all: &[(&str, Label)]| Clip {
         id: id.into(),
         source: format!("sources/{id}.wav"),

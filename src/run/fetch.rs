@@ -64,7 +64,7 @@ impl<'a> Folders<'a> {
         for folder in sources.map(|source| split(source).0) {
             if last != Some(folder) {
                 last = Some(folder);
-                inside.extend(roots.resolve_folder(folder).map(|path| (folder, path)));
+                inside.extend(roots.folder(folder).ok().flatten().map(|path| (folder, path)));
             }
         }
         Self { roots, inside }

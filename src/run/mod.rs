@@ -1,5 +1,6 @@
 //! Making it happen: what is stale runs, on all cores, and one bad clip stops nobody else.
 
+mod clip_tables;
 mod executor;
 mod fetch;
 mod memory;
@@ -10,6 +11,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use clip_tables::{matching_tables, open_tables};
 pub use executor::{Executor, Local};
 pub use fetch::{
     digest_of_source, file_digest, file_record, files_below, observe, plain, probe, stat_of, still,

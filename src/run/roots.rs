@@ -37,11 +37,10 @@ impl Roots {
     pub fn resolve(&self, source: &str) -> Result<PathBuf> {
         let path = self.as_spelt_on_disk(source);
         let path = path.canonicalize().map_err(|cause| Error::cannot_read(source, plain(&cause)))?;
-        if !self.allowed.iter().any(|root| path.starts_with(root)) {
-            return Err(Error::world(format!(
-                "cannot read `{source}`: it leads out of the project's folder"
-            ))
-            .hint("copy the file into sources/, or allow its folder with --root"));
+        if !self.allow(&path) {
+            return Err(
+                leads_out(source).hint("copy the file into sources/, or allow its folder with --root")
+            );
         }
         match fs::metadata(&path) {
             Ok(file) if file.is_file() => Ok(path),
@@ -50,10 +49,20 @@ impl Roots {
         }
     }
 
-    /// The folder of this name, where there is one that lies inside the roots.
-    pub(super) fn resolve_folder(&self, folder: &str) -> Option<PathBuf> {
-        let path = self.base.join(folder).canonicalize().ok()?;
-        self.allowed.iter().any(|root| path.starts_with(root)).then_some(path)
+    /// The folder of this name; none where there is none.
+    ///
+    /// # Errors
+    /// When it lies outside the roots.
+    pub(super) fn folder(&self, name: &str) -> Result<Option<PathBuf>> {
+        let Ok(path) = self.as_spelt_on_disk(name).canonicalize() else { return Ok(None) };
+        if !self.allow(&path) {
+            return Err(leads_out(name).hint("allow the folder with --root"));
+        }
+        Ok(path.is_dir().then_some(path))
+    }
+
+    fn allow(&self, canonical: &Path) -> bool {
+        self.allowed.iter().any(|root| canonical.starts_with(root))
     }
 
     /// The path of `source` from the manifest's folder, as the disk spells it.
@@ -83,6 +92,10 @@ impl Roots {
         }
         path
     }
+}
+
+fn leads_out(name: &str) -> Error {
+    Error::world(format!("cannot read `{name}`: it leads out of the project's folder"))
 }
 
 fn same_name_in(folder: &Path, name: &str) -> Option<PathBuf> {

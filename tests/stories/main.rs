@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod cache;
+mod clip_tables;
 mod clones;
 mod edits;
 mod everyday;
