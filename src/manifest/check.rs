@@ -154,7 +154,7 @@ fn everything_that_is_wrong_is_found_at_its_place() {
             &["T0506 1:10", "T0104 1:19", "T0506 1:22", "T0506 1:32"],
         ),
         ("clips = []".into(), &["T0106 1:9"]),
-        ("[normalize]\nclips = \"clips.csv\"".into(), &["T0103 2:1"]),
+        ("[normalize]\nclips = \"clips.csv\"".into(), &["T0501 1:1", "T0103 2:1"]),
         ("a = \n[normalize]\nchannels = mono".into(), &["T0102 1:5", "T0102 3:12"]),
         ("[normalize]\nchannels = mono\nx = 1".into(), &["T0102 2:12", "T0103 3:1"]),
         ("[normalize]\n[normalize]".into(), &["T0102 2:2"]),

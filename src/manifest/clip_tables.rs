@@ -10,7 +10,7 @@ use super::columns::Columns;
 use super::findings::{Finding, Findings};
 use super::names::{composed, quoted};
 use super::places::Origin;
-use super::rows::Reader;
+use super::rows::{Reader, misshapen};
 use super::text::{TableLayout, Text, Texts};
 use super::tree::spanned_text;
 use super::vocabulary::Vocabularies;
@@ -158,6 +158,10 @@ impl ClipTables<'_> {
         };
         layout.row_starts.push(header.start - base);
         layout.columns = cells.iter().map(|cell| composed(&cell.value).into_owned()).collect();
+        if let Some(finding) = misshapen(&cells, &header, cells.len(), cells.len()) {
+            self.findings.push(finding);
+            return layout;
+        }
         let columns = Columns::read(&cells, header, path, self.vocabularies, self.findings);
         let mut reader = Reader::new(columns, self.findings);
         while let Some((row, n_cells)) = rows.next(&mut cells, layout.columns.len()) {

@@ -45,6 +45,8 @@ fn read(bytes: Vec<u8>) -> Result<String, String> {
             return Err("it unpacks to far more than its size".to_owned());
         }
     }
+    // What ends the last line is no part of its row.
+    text.pop();
     Ok(text)
 }
 

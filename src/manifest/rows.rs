@@ -1,7 +1,9 @@
 //! The rows of a clip table: each is a clip, and what is wrong with one is said at its cell.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::ops::Range as Bytes;
+use std::sync::Arc;
 
 use super::cells::Cell;
 use super::columns::{Columns, KEYS, LabelColumn};
@@ -15,7 +17,7 @@ pub(super) struct Reader<'v, 'f> {
     findings: &'f mut Findings,
     /// Licences that were checked, and have nothing wrong with them: a table has few, each many times.
     sound_licences: BTreeSet<String>,
-    labels: Vec<(std::sync::Arc<str>, Label)>,
+    labels: Vec<(Arc<str>, Label)>,
 }
 
 impl<'v, 'f> Reader<'v, 'f> {
@@ -116,6 +118,29 @@ impl<'v, 'f> Reader<'v, 'f> {
     }
 }
 
+/// What is wrong with a row that has more or fewer cells than the header, or quotes that do not close.
+pub(super) fn misshapen(
+    cells: &[Cell<'_>],
+    place: &Bytes<usize>,
+    n_cells: usize,
+    n_columns: usize,
+) -> Option<Finding> {
+    let hint =
+        "a cell with a separator, a quote or a line end in it stands in quotes, its own quotes doubled";
+    if let Some(cell) = cells.iter().find(|cell| !cell.is_whole) {
+        let finding = Finding::error("T0508", cell.span.clone(), "a quote is not closed where its cell ends");
+        return Some(finding.label("opened here").hint(hint));
+    }
+    let span = match n_cells.cmp(&n_columns) {
+        Ordering::Equal => return None,
+        Ordering::Less => place.clone(),
+        Ordering::Greater => cells.get(n_columns).map_or(place.start, |cell| cell.span.start)..place.end,
+    };
+    let message = format!("the row has {n_cells} cells, but the header has {n_columns}");
+    let label = if n_cells < n_columns { "too few cells" } else { "more cells than columns" };
+    Some(Finding::error("T0508", span, message).label(label).hint(hint))
+}
+
 fn label(column: &mut LabelColumn<'_>, cell: &Cell<'_>, findings: &mut Findings) -> Option<Label> {
     if let Some((text, label)) = &column.last
         && *text == *cell.value
@@ -142,24 +167,4 @@ fn label(column: &mut LabelColumn<'_>, cell: &Cell<'_>, findings: &mut Findings)
 /// A cell that says something.
 fn given<'c, 't>(cells: &'c [Cell<'t>], at: Option<usize>) -> Option<&'c Cell<'t>> {
     cells.get(at?).filter(|cell| !cell.value.is_empty())
-}
-
-/// A row that has more or fewer cells than the header, or quotes that do not close.
-fn misshapen(cells: &[Cell<'_>], place: &Bytes<usize>, n_cells: usize, n_columns: usize) -> Option<Finding> {
-    let hint =
-        "a cell with a separator, a quote or a line end in it stands in quotes, its own quotes doubled";
-    if let Some(cell) = cells.iter().find(|cell| !cell.is_whole) {
-        let finding = Finding::error("T0508", cell.span.clone(), "a quote is not closed where its cell ends");
-        return Some(finding.label("opened here").hint(hint));
-    }
-    let span = match n_cells.cmp(&n_columns) {
-        std::cmp::Ordering::Equal => return None,
-        std::cmp::Ordering::Less => place.clone(),
-        std::cmp::Ordering::Greater => {
-            cells.get(n_columns).map_or(place.start, |cell| cell.span.start)..place.end
-        }
-    };
-    let message = format!("the row has {n_cells} cells, but the header has {n_columns}");
-    let label = if n_cells < n_columns { "too few cells" } else { "more cells than columns" };
-    Some(Finding::error("T0508", span, message).label(label).hint(hint))
 }

@@ -209,6 +209,7 @@ impl Walk<'_> {
         match self.path.as_slice() {
             [] => "the manifest".to_owned(),
             [clip] if clip == "clip" => "`[[clip]]`".to_owned(),
+            [clips] if clips == "clips" => quoted(clips),
             [section] => quoted(&format!("[{section}]")),
             [family, name] if keys_of_families(family) => quoted(&format!("[{family}.{name}]")),
             [family, name, kind] if keys_of_families(family) => quoted(&format!("[{family}.{name}.{kind}]")),

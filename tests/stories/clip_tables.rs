@@ -105,14 +105,14 @@ fn every_mistake_is_shown_at_its_cell() {
     space.write("more.tsv", table(&ROWS[..1], "\t") + "four\tsources/four.wav\n");
     let answer = space.run(&["check"]).exits(2).says("`taqsim.toml` and its clip tables have 6 errors");
     for shown in [
-        "unknown maqam `beyati`\n --> clips.csv:3:49\n  |\n3 | two,sources/two.wav,CC-BY-4.0,0-1.5;1.5-3,A,beyati,intro\n",
+        "unknown maqam `beyati`\n --> clips.csv:3:45\n  |\n3 | two,sources/two.wav,CC-BY-4.0,0-1.5;1.5-3,A,beyati,intro\n",
         "= note: row 2, column `maqam`\n  = help: did you mean `bayati`?",
         "T0203]: `CC0` is not an SPDX licence expression\n --> clips.csv:4:25",
         "T0508]: the row has 2 cells, but the header has 7\n --> more.tsv:3:1",
         "T0503]: two clips have the id `one`\n --> more.tsv:2:1",
         "::: clips.csv:2:1",
-        "T0507]: cannot read `gone.csv`: no such file\n --> taqsim.toml:1:34",
-        "T0507]: no file matches `none/*.csv`\n --> taqsim.toml:1:46",
+        "T0507]: cannot read `gone.csv`: no such file\n --> taqsim.toml:1:35",
+        "T0507]: no file matches `none/*.csv`\n --> taqsim.toml:1:47",
     ] {
         assert!(answer.stderr.contains(shown), "`{shown}` is not in\n{}", answer.stderr);
     }
@@ -127,8 +127,8 @@ fn every_mistake_is_shown_at_its_cell() {
     space
         .run(&["check", "--format", "github"])
         .exits(2)
-        .prints("::error file=clips.csv,line=3,col=49,endColumn=55");
-    space.build().exits(2).says("clips.csv:3:49");
+        .prints("::error file=clips.csv,line=3,col=45,endColumn=51");
+    space.build().exits(2).says("clips.csv:3:45");
 }
 
 #[test]
