@@ -18,6 +18,8 @@ pub struct Project {
     pub folder: PathBuf,
     /// What the manifest was read from: each file's path, from the folder, and what was in it.
     pub read: Vec<(String, Digest)>,
+    /// The globs over clip tables in it.
+    pub globs: Vec<String>,
     /// Whether something about the manifest has to be said each time that it is used.
     pub has_warnings: bool,
     /// Where sources may lie.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Lock, Project};
 use crate::error::{Error, Result};
 use crate::plan::{Observed, Sources};
-use crate::run;
+use crate::run::{self, Roots};
 use crate::store::{Digest, FileRecord, Store};
 
 /// Names the format of the file.
@@ -43,6 +43,8 @@ struct Head {
     n_files: usize,
     /// Files that are not there.
     absent: Vec<String>,
+    /// The globs over clip tables, and what each matched.
+    globs: Vec<(String, Vec<String>)>,
 }
 
 /// One file: where it is, from the project's folder, and what it was.
@@ -64,6 +66,15 @@ pub fn up_to_date(folder: &Path, cache: &Path, roots: &[PathBuf]) -> Option<UpTo
     }
     if head.absent.iter().any(|path| fs::symlink_metadata(folder.join(path)).is_ok()) {
         return None;
+    }
+    if !head.globs.is_empty() {
+        let roots = Roots::new(folder, roots).ok()?;
+        let is_same = |(glob, matched): &(String, Vec<String>)| {
+            run::matching_tables(glob, &roots).is_ok_and(|found| found == *matched)
+        };
+        if !head.globs.iter().all(is_same) {
+            return None;
+        }
     }
     let mut settled = Vec::new();
     let mut path = folder.to_owned().into_os_string();
@@ -112,6 +123,11 @@ pub(super) fn take(
         },
         n_files: files.len(),
         absent: absent(project, sources),
+        globs: project
+            .globs
+            .iter()
+            .map(|glob| Ok((glob.clone(), run::matching_tables(glob, &project.roots)?)))
+            .collect::<Result<_>>()?,
     };
     let entries = files.iter().map(|(path, record)| Entry { path, record: *record });
     write(&project.cache, &head, entries).map_err(|cause| Error::cannot_write(project.cache.display(), cause))
@@ -129,11 +145,12 @@ fn files(
     }
     let mut files = Vec::new();
     for (path, digest) in &project.read {
-        let record = run::file_record(path, &project.folder.join(path), store)?;
+        let path = project.roots.spelt_on_disk(path);
+        let record = run::file_record(&path, &project.folder.join(&path), store)?;
         if record.digest != *digest {
             return Ok(None);
         }
-        files.push((path.clone(), record));
+        files.push((path, record));
     }
     let mut last = "";
     for (clip, observed) in project.manifest.clips.iter().zip(&sources.0) {

@@ -7,7 +7,8 @@ use std::io::{self, Read};
 use globset::{GlobBuilder, GlobMatcher};
 use unicode_normalization::UnicodeNormalization;
 
-use super::fetch::{Roots, plain};
+use super::Roots;
+use super::fetch::plain;
 use crate::error::{Error, Result};
 use crate::manifest::{TableFile, is_glob};
 
