@@ -5,10 +5,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::digest::table_digest;
+use super::chunks::digest_of_files;
 use super::files::{check_folder, exists, file_digest, is_file, names_in, table_folders};
 use super::lock::{Lock, TableLine};
-use super::parquet::read_table;
 use crate::error::{Error, Kind, Result};
 use crate::manifest::Manifest;
 use crate::store::Digest;
@@ -77,8 +76,8 @@ fn table_state(folder: &Path, file: &str, line: &TableLine, sum: Option<&Digest>
     if matches!(bytes, FileState::Absent | FileState::Damaged(_)) {
         return bytes;
     }
-    match read_table(&path, file.strip_suffix(".parquet").unwrap_or(file)) {
-        Ok(table) if table_digest(&table) == line.digest => bytes,
+    match digest_of_files(&[path], file.strip_suffix(".parquet").unwrap_or(file)) {
+        Ok(digest) if digest == line.digest => bytes,
         Ok(_) => FileState::ContentDiffers,
         Err(Error { kind: Kind::Differs, .. }) => FileState::ContentDiffers,
         Err(cause) => FileState::Damaged(cause.message),

@@ -1,5 +1,7 @@
 //! The digest of a table: over what it says, never over how its file spells it. `docs/DIGESTS.md` is its standard.
 
+use std::borrow::Cow;
+
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::table::Table;
@@ -11,39 +13,76 @@ const TABLE: &[u8] = b"taqsim table v1\n";
 /// Starts what is hashed of a chunk.
 const CHUNK: &[u8] = b"taqsim chunk v1\n";
 
+/// The names and types of a table's columns, in the order of the file.
+pub(super) type Columns = Vec<(String, String)>;
+
+/// The rows of one clip in a table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Chunk {
+    /// The clip's id in NFC; none for the rows without one.
+    pub(super) clip: Option<String>,
+    /// How many rows it has.
+    pub(super) n_rows: usize,
+    /// The digest of its content.
+    pub(super) digest: Digest,
+}
+
 /// The digest of a table's logical content.
 ///
 /// It changes with the names, the types, the order of the columns and with every value; it does not change
 /// with the order of the rows, the compression, the metadata, the bits of a NaN, the sign of a zero, or the way
 /// in which Unicode spells the same text.
 pub fn table_digest(table: &Table) -> Digest {
+    digest_of_chunks(&columns_of(table), chunks_of(table).iter().map(|chunk| &chunk.digest))
+}
+
+/// The digest of a table with these columns and these chunks, which are sorted by clip.
+pub(super) fn digest_of_chunks<'a>(
+    columns: &[(String, String)],
+    chunks: impl Iterator<Item = &'a Digest>,
+) -> Digest {
     let mut bytes = TABLE.to_vec();
-    push_count(&mut bytes, table.frame.columns.len());
-    for (name, values) in &table.frame.columns {
+    push_count(&mut bytes, columns.len());
+    for (name, type_name) in columns {
         push_text(&mut bytes, name);
-        push_text(&mut bytes, &type_name(values));
+        push_text(&mut bytes, type_name);
     }
-    let chunks = chunks(table);
-    push_count(&mut bytes, chunks.len());
-    for rows in &chunks {
-        bytes.extend_from_slice(chunk_digest(table, rows).as_bytes());
+    let place_of_count = bytes.len();
+    push_count(&mut bytes, 0);
+    let mut n_chunks: u64 = 0;
+    for chunk in chunks {
+        n_chunks += 1;
+        bytes.extend_from_slice(chunk.as_bytes());
     }
+    bytes[place_of_count..place_of_count + 8].copy_from_slice(&n_chunks.to_le_bytes());
     Digest::of(&bytes)
 }
 
-/// The rows of each clip, by clip id, and inside by key. A table without clips is one chunk.
-fn chunks(table: &Table) -> Vec<Vec<usize>> {
-    let clips = sort_keys(table.texts("clip_id"), table.frame.n_rows);
-    let key_column = table.frame.columns.first().and_then(|(name, _)| table.texts(name));
-    let keys = sort_keys(key_column, table.frame.n_rows);
-    let mut rows: Vec<usize> = (0..table.frame.n_rows).collect();
-    rows.sort_by(|a, b| (&clips[*a], &keys[*a]).cmp(&(&clips[*b], &keys[*b])));
-    rows.chunk_by(|a, b| clips[*a] == clips[*b]).map(<[usize]>::to_vec).collect()
+/// The names and types of a table's columns.
+pub(super) fn columns_of(table: &Table) -> Columns {
+    table.frame.columns.iter().map(|(name, values)| (name.clone(), type_name(values))).collect()
 }
 
-fn sort_keys(texts: Option<&[Option<String>]>, n_rows: usize) -> Vec<Option<String>> {
-    let in_nfc = |text: &Option<String>| text.as_deref().map(nfc);
-    texts.map_or_else(|| vec![None; n_rows], |texts| texts.iter().map(in_nfc).collect())
+/// The rows of each clip, by clip id. A table without clips is one chunk.
+pub(super) fn chunks_of(table: &Table) -> Vec<Chunk> {
+    let clips = table.texts("clip_id");
+    let clip = |row: &usize| key(clips, *row);
+    let mut rows: Vec<usize> = (0..table.frame.n_rows).collect();
+    rows.sort_by(|a, b| clip(a).cmp(&clip(b)));
+    rows.chunk_by_mut(|a, b| clip(a) == clip(b)).map(|rows| chunk_of(table, rows)).collect()
+}
+
+/// The chunk that these rows of a table are, which have one `clip_id`; sorts them by the first column.
+pub(super) fn chunk_of(table: &Table, rows: &mut [usize]) -> Chunk {
+    let keys = table.frame.columns.first().and_then(|(name, _)| table.texts(name));
+    rows.sort_by(|a, b| key(keys, *a).cmp(&key(keys, *b)));
+    let clip = rows.first().and_then(|row| key(table.texts("clip_id"), *row)).map(Cow::into_owned);
+    Chunk { clip, n_rows: rows.len(), digest: chunk_digest(table, rows) }
+}
+
+/// What rows are sorted by: a text in NFC, and nothing where there is none.
+pub(super) fn key(texts: Option<&[Option<String>]>, row: usize) -> Option<Cow<'_, str>> {
+    texts?.get(row)?.as_deref().map(nfc)
 }
 
 fn chunk_digest(table: &Table, rows: &[usize]) -> Digest {
@@ -97,8 +136,12 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
-fn nfc(text: &str) -> String {
-    if is_nfc_quick(text.chars()) == IsNormalized::Yes { text.to_owned() } else { text.nfc().collect() }
+fn nfc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.nfc().collect())
+    }
 }
 
 /// One NaN, one zero.

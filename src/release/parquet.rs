@@ -1,108 +1,135 @@
-//! Tables as Parquet files: the same table gives the same bytes, and no file makes the reader fall over.
+//! Writing tables as Parquet files, piece by piece: the same pieces give the same bytes.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, RecordBatch,
+    ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, RecordBatch,
     StringArray,
 };
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::table::{Identity, Table, append, none_of};
+use super::table::{Identity, Table};
 use crate::error::{Error, Result};
 use crate::stages::Values;
 use crate::text::printable;
 
-/// Rows of a row group: a reader that wants few rows decodes at most these.
-const ROW_GROUP: usize = 65_536;
-/// Rows that are decoded at once.
-const BATCH: usize = 8_192;
-/// Bytes of lists that are decoded at once, where a single row does not have more.
-const BATCH_BYTES: usize = 1 << 26;
-/// The longest list that is read.
-const MAX_DIM: i32 = 1 << 20;
+/// Rows of a row group at most: a reader that wants few rows decodes at most these ...
+const GROUP_ROWS: usize = 65_536;
+/// ... and about this many bytes of values: whoever writes or reads a row group has it in memory.
+const GROUP_BYTES: usize = 32 << 20;
 /// The name of a list's elements, as pyarrow has it.
 const ITEM: &str = "item";
-/// A file may hold this many bytes of values, whatever its size ...
-const SMALL: u64 = 256 << 20;
-/// ... or else this many times its size: no honest table compresses better, and a bomb does.
-const MAX_RATIO: u64 = 1024;
 
-/// Writes a table: zstd, row groups of 65,536 rows, an `ARROW:schema` footer (it is what makes fixed-size lists
-/// of Parquet's lists), and the metadata key `taqsim` with dataset, version and table as JSON.
-///
-/// Lists are `FixedSizeList<Float32>`, texts plain Utf8. Only the columns `clip_id` and `segment_id` forbid
-/// nulls: Hugging Face `datasets` ignores feature types of columns that do.
+/// Writes a whole table.
 ///
 /// # Errors
 /// When writing fails.
 pub fn write_table(table: &Table, identity: &Identity, to: impl Write + Send) -> Result<()> {
-    write(table, identity, to).map_err(|cause| Error::cannot_write(table.file(), cause))
+    let mut writer = TableWriter::new(table, identity, to)?;
+    writer.append(table)?;
+    writer.finish()
 }
 
-/// Reads the table `name` from a Parquet file, whoever wrote it.
+/// A table's file while it is being written: zstd, row groups of 65,536 rows or 32 MB, an `ARROW:schema` footer (it
+/// is what makes fixed-size lists of Parquet's lists), and the metadata key `taqsim` with dataset, version and
+/// table as JSON.
 ///
-/// # Errors
-/// When the file cannot be read or is damaged, unpacks to far more than it should, or (an error of the kind
-/// "differs") has a column of a type that no table has.
-pub fn read_table(path: &Path, name: &str) -> Result<Table> {
-    let cannot = |cause: String| Error::cannot_read(path.display(), printable(&cause));
-    let file = File::open(path).map_err(|cause| cannot(cause.to_string()))?;
-    let n_bytes = file.metadata().map_err(|cause| cannot(cause.to_string()))?.len();
-    let max_bytes = n_bytes.saturating_mul(MAX_RATIO).max(SMALL);
-    // The decoder is known to panic on some damaged files; nothing of it outlives the call.
-    match catch_unwind(AssertUnwindSafe(|| read(file, max_bytes))) {
-        Ok(Ok(columns)) => Table::new(name, columns),
-        Ok(Err(Unread::Damaged(cause))) => Err(cannot(cause.to_string())),
-        Ok(Err(Unread::Foreign(column))) => {
-            let column = printable(&column);
-            Err(Error::differs(format!(
-                "column `{column}` of `{}` is of a type that no table has",
-                path.display()
-            )))
+/// Lists are `FixedSizeList<Float32>`, texts plain Utf8. Only the columns `clip_id` and `segment_id` forbid
+/// nulls: Hugging Face `datasets` ignores feature types of columns that do.
+pub(super) struct TableWriter<W: Write + Send> {
+    writer: ArrowWriter<W>,
+    schema: Arc<Schema>,
+    file: String,
+    /// Rows and bytes of the row group so far.
+    group: (usize, usize),
+}
+
+impl<W: Write + Send> TableWriter<W> {
+    /// Begins a file with the columns of `like`, without its rows.
+    pub(super) fn new(like: &Table, identity: &Identity, to: W) -> Result<Self> {
+        let file = like.file();
+        let begin = || {
+            let about = about(like, identity);
+            // Readers that restore the Arrow schema take its metadata, the others that of Parquet.
+            let metadata = BTreeMap::from([("taqsim".to_owned(), about.clone())]);
+            let schema = Arc::new(Schema::new_with_metadata(fields(like), metadata));
+            let writer = ArrowWriter::try_new(to, schema.clone(), Some(properties(like, about)?))?;
+            Ok((writer, schema))
+        };
+        let (writer, schema) = begin().map_err(|cause: ParquetError| Error::cannot_write(&file, cause))?;
+        Ok(Self { writer, schema, file, group: (0, 0) })
+    }
+
+    /// Writes more rows.
+    ///
+    /// # Errors
+    /// When the columns are others than before, or writing fails.
+    pub(super) fn append(&mut self, more: &Table) -> Result<()> {
+        if self.schema.fields()[..] != *fields(more).into_iter().map(Arc::new).collect::<Vec<_>>() {
+            return Err(other_columns(more));
         }
-        Err(_) => Err(cannot("it is damaged".to_owned())),
+        self.write(more).map_err(|cause| Error::cannot_write(&self.file, cause))
+    }
+
+    /// Ends the file.
+    pub(super) fn finish(self) -> Result<()> {
+        self.writer.close().map(drop).map_err(|cause| Error::cannot_write(self.file, cause))
+    }
+
+    fn write(&mut self, table: &Table) -> ParquetResult<()> {
+        let row_bytes = n_bytes(table).div_ceil(table.frame.n_rows.max(1)).max(1);
+        let mut start = 0;
+        while start < table.frame.n_rows {
+            let n = self.room(row_bytes).min(table.frame.n_rows - start);
+            if n == 0 {
+                self.writer.flush()?;
+                self.group = (0, 0);
+                continue;
+            }
+            let columns = table.frame.columns.iter().map(|(_, values)| to_arrow(values, start, n));
+            let columns = columns.collect::<ParquetResult<_>>()?;
+            self.writer.write(&RecordBatch::try_new(self.schema.clone(), columns)?)?;
+            self.group = (self.group.0 + n, self.group.1 + n * row_bytes);
+            start += n;
+        }
+        Ok(())
+    }
+
+    /// How many rows of this size the row group still takes; at least one where it has none.
+    fn room(&self, row_bytes: usize) -> usize {
+        let (rows, bytes) = self.group;
+        let room = (GROUP_ROWS - rows).min(GROUP_BYTES.saturating_sub(bytes) / row_bytes);
+        if rows == 0 { room.max(1) } else { room }
     }
 }
 
-/// Why a file gave no table.
-enum Unread {
-    Damaged(ParquetError),
-    Foreign(String),
+/// Tables of a part whose clips have other columns than those before them.
+pub(super) fn other_columns(table: &Table) -> Error {
+    let name = printable(&table.name);
+    let clip = table.texts("clip_id").and_then(|clips| clips.first()?.as_deref()).unwrap_or("");
+    Error::world(format!(
+        "cannot make table `{name}`: clip `{}` has other columns than those before it",
+        printable(clip)
+    ))
 }
 
-impl<E: Into<ParquetError>> From<E> for Unread {
-    fn from(cause: E) -> Self {
-        Self::Damaged(cause.into())
-    }
-}
-
-fn write(table: &Table, identity: &Identity, to: impl Write + Send) -> ParquetResult<()> {
-    let fields = table.frame.columns.iter().map(|(name, values)| field(name, values)).collect::<Vec<_>>();
-    let about = about(table, identity);
-    // Readers that restore the Arrow schema take its metadata, the others that of Parquet.
-    let metadata = BTreeMap::from([("taqsim".to_owned(), about.clone())]);
-    let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
-    let mut writer = ArrowWriter::try_new(to, schema.clone(), Some(properties(table, about)?))?;
-    for start in (0..table.frame.n_rows).step_by(ROW_GROUP) {
-        let n = ROW_GROUP.min(table.frame.n_rows - start);
-        let columns = table.frame.columns.iter().map(|(_, values)| to_arrow(values, start, n));
-        writer.write(&RecordBatch::try_new(schema.clone(), columns.collect::<ParquetResult<_>>()?)?)?;
-    }
-    writer.close()?;
-    Ok(())
+fn n_bytes(table: &Table) -> usize {
+    let bytes = |values: &Values| match values {
+        Values::Lists { data, .. } => 4 * data.len(),
+        Values::Texts(texts) => texts.iter().map(|text| 4 + text.as_ref().map_or(0, String::len)).sum(),
+        Values::Singles(values) => 4 * values.len(),
+        Values::Floats(_) | Values::Ints(_) => 8 * values.n_rows(),
+        Values::Bools(values) => values.len(),
+    };
+    table.frame.columns.iter().map(|(_, values)| bytes(values)).sum()
 }
 
 /// JSON, with the names sorted.
@@ -116,7 +143,7 @@ fn properties(table: &Table, about: String) -> ParquetResult<WriterProperties> {
     let mut properties = WriterProperties::builder()
         .set_created_by("taqsim".to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_key_value_metadata(Some(vec![KeyValue::new("taqsim".to_owned(), about)]));
     for (name, values) in &table.frame.columns {
         if let Values::Lists { .. } = values {
@@ -128,6 +155,10 @@ fn properties(table: &Table, about: String) -> ParquetResult<WriterProperties> {
         }
     }
     Ok(properties.build())
+}
+
+fn fields(table: &Table) -> Vec<Field> {
+    table.frame.columns.iter().map(|(name, values)| field(name, values)).collect()
 }
 
 fn field(name: &str, values: &Values) -> Field {
@@ -164,80 +195,12 @@ fn to_arrow(values: &Values, start: usize, n: usize) -> ParquetResult<ArrayRef> 
     })
 }
 
-fn read(file: File, max_bytes: u64) -> std::result::Result<Vec<(String, Values)>, Unread> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
-    let mut columns = Vec::new();
-    for field in builder.schema().fields() {
-        let values = empty(field.data_type()).ok_or_else(|| Unread::Foreign(field.name().clone()))?;
-        columns.push((field.name().clone(), values));
-    }
-    let mut n_bytes = 0;
-    for batch in builder.with_batch_size(batch_rows(&columns)).build()? {
-        let batch = batch?;
-        n_bytes += batch.get_array_memory_size() as u64;
-        if n_bytes > max_bytes {
-            return Err(ParquetError::General("it unpacks to far more than its size".to_owned()).into());
-        }
-        for ((name, values), array) in columns.iter_mut().zip(batch.columns()) {
-            let more = from_arrow(array, values).ok_or_else(|| Unread::Foreign(name.clone()))?;
-            append(values, &more, 0..more.n_rows()).ok_or_else(|| Unread::Foreign(name.clone()))?;
-        }
-    }
-    Ok(columns)
-}
-
-/// As many rows as keep a batch of long lists small.
-fn batch_rows(columns: &[(String, Values)]) -> usize {
-    let dim = |values: &Values| if let Values::Lists { dim, .. } = values { *dim } else { 0 };
-    let dims: usize = columns.iter().map(|(_, values)| dim(values)).sum();
-    (BATCH_BYTES / (4 * dims + 1)).clamp(1, BATCH)
-}
-
-fn empty(data_type: &DataType) -> Option<Values> {
-    Some(match data_type {
-        DataType::FixedSizeList(item, size)
-            if *item.data_type() == DataType::Float32 && (1..=MAX_DIM).contains(size) =>
-        {
-            Values::Lists { dim: usize::try_from(*size).ok()?, data: Vec::new() }
-        }
-        DataType::Float32 => Values::Singles(Vec::new()),
-        DataType::Float64 => Values::Floats(Vec::new()),
-        DataType::Int64 => Values::Ints(Vec::new()),
-        DataType::Utf8 => Values::Texts(Vec::new()),
-        DataType::Boolean => Values::Bools(Vec::new()),
-        _ => return None,
-    })
-}
-
-/// The array's values in the type of `like`; none where it has another, or a null where no table has one.
-fn from_arrow(array: &ArrayRef, like: &Values) -> Option<Values> {
-    let array = array.as_any();
-    let mut values = none_of(like);
-    match &mut values {
-        Values::Lists { data, .. } => {
-            let lists = array.downcast_ref::<FixedSizeListArray>()?;
-            *data = singles(lists.values().as_any().downcast_ref()?).filter(|_| lists.null_count() == 0)?;
-        }
-        Values::Singles(values) => *values = singles(array.downcast_ref()?)?,
-        Values::Floats(values) => *values = array.downcast_ref::<Float64Array>()?.iter().collect(),
-        Values::Ints(values) => *values = array.downcast_ref::<Int64Array>()?.iter().collect(),
-        Values::Bools(values) => *values = array.downcast_ref::<BooleanArray>()?.iter().collect(),
-        Values::Texts(values) => {
-            let texts = array.downcast_ref::<StringArray>()?.iter();
-            *values = texts.map(|text| text.map(str::to_owned)).collect();
-        }
-    }
-    Some(values)
-}
-
-fn singles(array: &Float32Array) -> Option<Vec<f32>> {
-    (array.null_count() == 0).then(|| array.values().to_vec())
-}
-
 #[cfg(test)]
 mod tests {
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
     use super::*;
-    use crate::release::{fixture, table_digest};
+    use crate::release::{fixture, read_table, table_digest};
 
     fn identity() -> Identity {
         Identity { dataset: "oud".into(), version: "0.1.0".into() }
@@ -279,7 +242,7 @@ mod tests {
     #[test]
     fn a_table_comes_back_from_its_file_and_gives_the_same_bytes_again() {
         let mut tables = fixture::tables();
-        tables.extend([wide_table(0), wide_table(ROW_GROUP + BATCH + 1)]);
+        tables.extend([wide_table(0), wide_table(GROUP_ROWS + 8_193)]);
         for table in tables {
             let bytes = bytes(&table);
             let again = read_bytes(&bytes).unwrap();
@@ -299,29 +262,41 @@ mod tests {
     }
 
     #[test]
-    fn a_column_of_a_foreign_type_differs_and_a_bomb_is_refused() {
-        let fields = Arc::new(Schema::new(vec![Field::new("a", DataType::Int32, true)]));
-        let mut foreign = Vec::new();
-        ArrowWriter::try_new(&mut foreign, fields, None).unwrap().close().unwrap();
-        assert_eq!(read_bytes(&foreign).unwrap_err().kind, crate::error::Kind::Differs);
-
-        let text = Some("a".repeat(60_000));
-        let bomb = Table::new("clips", vec![("a".to_owned(), Values::Texts(vec![text; 6_000]))]).unwrap();
-        assert!(read_bytes(&bytes(&bomb)).unwrap_err().message.contains("far more"));
+    fn a_row_group_ends_at_its_rows_or_its_bytes() {
+        let lists = |n_rows: usize, dim: usize| {
+            let columns = vec![("v".to_owned(), Values::Lists { dim, data: vec![0.5; n_rows * dim] })];
+            Table::new("clips", columns).unwrap()
+        };
+        let cases: [(Vec<Table>, &[i64]); 4] = [
+            (vec![lists(GROUP_ROWS, 1), lists(1, 1)], &[65_536, 1]),
+            (vec![lists(5, GROUP_BYTES / 8)], &[2, 2, 1]),
+            (vec![lists(3, 1 + GROUP_BYTES / 4)], &[1, 1, 1]),
+            (vec![lists(40_000, 8), lists(40_000, 8)], &[65_536, 14_464]),
+        ];
+        for (pieces, expected) in cases {
+            let mut bytes = Vec::new();
+            let mut writer = TableWriter::new(&pieces[0], &identity(), &mut bytes).unwrap();
+            pieces.iter().for_each(|piece| writer.append(piece).unwrap());
+            writer.finish().unwrap();
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&bytes).unwrap();
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+            let groups: Vec<i64> =
+                reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+            assert_eq!(groups, expected);
+        }
     }
 
     #[test]
-    fn a_damaged_file_is_an_error_or_another_table_but_no_panic() {
-        let whole = bytes(&fixture::tables()[2]);
-        for n_bytes in (0..whole.len()).step_by(7) {
-            assert!(read_bytes(&whole[..n_bytes]).is_err(), "{n_bytes} bytes");
-        }
-        for place in 0..whole.len() {
-            for flip in [0x01, 0x80, 0xff] {
-                let mut damaged = whole.clone();
-                damaged[place] ^= flip;
-                let _ = read_bytes(&damaged).map(|table| table_digest(&table));
-            }
-        }
+    fn pieces_with_other_columns_are_refused() {
+        let (table, mut other) = (wide_table(2), wide_table(2));
+        other.frame.columns[1].0 = "other".into();
+        let mut writer = TableWriter::new(&table, &identity(), Vec::new()).unwrap();
+        writer.append(&table).unwrap();
+        let error = writer.append(&other).unwrap_err();
+        assert_eq!(
+            error.message,
+            "cannot make table `clips`: clip `0000000` has other columns than those before it"
+        );
     }
 }

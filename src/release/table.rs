@@ -58,6 +58,29 @@ impl Table {
         format!("{}.parquet", self.name)
     }
 
+    /// Appends the rows of `more`; none where it has other columns.
+    pub(super) fn append(&mut self, more: &Self) -> Option<()> {
+        self.append_rows(more, 0..more.frame.n_rows)
+    }
+
+    /// Appends some rows of `more`; none where it has other columns, or not these rows.
+    pub(super) fn append_rows(&mut self, more: &Self, rows: Range<usize>) -> Option<()> {
+        if self.frame.columns.len() != more.frame.columns.len() {
+            return None;
+        }
+        for ((name, values), (more_name, more)) in self.frame.columns.iter_mut().zip(&more.frame.columns) {
+            append(values, more, rows.clone()).filter(|()| name == more_name)?;
+        }
+        self.frame.n_rows += rows.len();
+        Some(())
+    }
+
+    /// The same columns, without rows.
+    pub(super) fn none(&self) -> Self {
+        let columns = self.frame.columns.iter().map(|(name, values)| (name.clone(), none_of(values)));
+        Self { name: self.name.clone(), frame: Frame { n_rows: 0, columns: columns.collect() } }
+    }
+
     /// The texts of the column called `name`, where there is one.
     pub(super) fn texts(&self, name: &str) -> Option<&[Option<String>]> {
         match self.frame.column(name) {
