@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::contents::Contents;
 use super::needed::remember_release;
-use super::{Lock, Project, snapshot, table_lines};
+use super::{Lock, Project, snapshot};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Results, Sources, Task};
 use crate::run::{self, Event, Local, Outcome, Setting};
@@ -69,15 +69,9 @@ impl<'p> Planned<'p> {
         let sources = run::observe(&project.manifest, &project.roots, locked, store);
         let mut plan = Plan::of(&project.manifest, &sources, store)?;
         let nobody = BTreeMap::new();
-        let contents = Contents {
-            project,
-            tasks: &plan.tasks,
-            sources: &sources,
-            results: &plan.known,
-            failed: &nobody,
-        };
+        let contents = Contents::new(project, &sources, &plan.known, &nobody);
         let draft_is_current = plan.is_all_fresh() && contents.recall(store).is_some();
-        let draft_keys = vec![contents.recipe().key()];
+        let draft_keys = contents.keys();
         if !draft_is_current {
             let all: Vec<Task> = plan.tasks.all().collect();
             plan.need_values(all, |name| run::OUTPUTS_OF_TABLES.contains(&name));
@@ -160,13 +154,7 @@ fn build_once(project: &Project, store: &DiskStore, options: &Options) -> Result
         return Ok(built);
     }
     let failed = built.failed.iter().map(|(id, error)| (id.clone(), error.message.clone())).collect();
-    let contents = Contents {
-        project,
-        tasks: &planned.plan.tasks,
-        sources: &planned.sources,
-        results: &results,
-        failed: &failed,
-    };
+    let contents = Contents::new(project, &planned.sources, &results, &failed);
     let (lock, wrote) = publish(&contents, planned.lock.as_ref(), store, options.locked)?;
     store.tidy_up()?;
     if built.failed.is_empty() {
@@ -210,11 +198,11 @@ fn publish(
             lock
         }
         None => {
-            let tables = contents.tables(store)?;
-            let lock = contents.lock(table_lines(&tables), before);
-            // Before anything is written: what is frozen or locked stays as it is.
+            let prepared = contents.prepare(store)?;
+            let lock = contents.lock(prepared.lines(), before);
+            // Before anything is put in place: what is frozen or locked stays as it is.
             check(&lock, before, locked)?;
-            contents.write(&tables, &lock.tables, store)?;
+            contents.write(prepared, store)?;
             lock
         }
     };

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::table::Table;
 use crate::manifest::{Clip, Manifest};
 use crate::text::{markdown, must_escape};
 
@@ -51,10 +50,20 @@ const KNOWN: [&str; 28] = [
     "zlib",
 ];
 
+/// A table as the card lists it.
+pub(super) struct Listed<'a> {
+    /// `clips`, `segments`, `embed/NAME` or `reduce/NAME`.
+    pub(super) name: &'a str,
+    /// The pattern that its files match, from the release's folder.
+    pub(super) files: String,
+    /// Number of rows.
+    pub(super) n_rows: u64,
+}
+
 /// The card of a release: YAML with one configuration per table, the clips by default, then Markdown.
 ///
 /// All text of the manifest is escaped: it can neither end the YAML nor become Markdown.
-pub(super) fn card(manifest: &Manifest, tables: &[Table]) -> String {
+pub(super) fn card(manifest: &Manifest, tables: &[Listed]) -> String {
     let dataset = &manifest.dataset;
     let mut card = front_matter(manifest, tables);
     let mut push = |line: String| card.extend([line.as_str(), "\n"]);
@@ -67,26 +76,26 @@ pub(super) fn card(manifest: &Manifest, tables: &[Table]) -> String {
         push(format!("By {}.", markdown(&dataset.authors.join(", "))));
     }
     push(format!("The tables are licensed {}.", markdown(&dataset.license)));
-    push("\n## Tables\n\n| table | file | rows |\n|---|---|--:|".to_owned());
+    push("\n## Tables\n\n| table | files | rows |\n|---|---|--:|".to_owned());
     for table in tables {
-        let file = markdown(&table.file());
-        push(format!("| {} | {file} | {} |", markdown(&config_name(table)), table.frame.n_rows));
+        let files = markdown(&table.files);
+        push(format!("| {} | {files} | {} |", markdown(&config_name(table)), table.n_rows));
     }
     push(loading(tables));
     push(licences(&manifest.clips));
     card
 }
 
-fn front_matter(manifest: &Manifest, tables: &[Table]) -> String {
+fn front_matter(manifest: &Manifest, tables: &[Listed]) -> String {
     let dataset = &manifest.dataset;
     let mut yaml =
         format!("---\npretty_name: {}\n{}", quoted(&dataset.name), license_lines(&dataset.license));
     yaml.push_str("tags:\n- audio\nconfigs:\n");
     for table in tables {
-        let (name, file) = (quoted(&config_name(table)), quoted(&table.file()));
+        let (name, files) = (quoted(&config_name(table)), quoted(&table.files));
         let default = if table.name == "clips" { "  default: true\n" } else { "" };
         // Writing to a String cannot fail.
-        let _ = write!(yaml, "- config_name: {name}\n  data_files: {file}\n{default}");
+        let _ = write!(yaml, "- config_name: {name}\n  data_files: {files}\n{default}");
     }
     yaml + "---\n"
 }
@@ -101,11 +110,11 @@ fn license_lines(license: &str) -> String {
 }
 
 /// Hugging Face allows no `/` in the name of a configuration.
-fn config_name(table: &Table) -> String {
+fn config_name(table: &Listed) -> String {
     table.name.replace('/', ".")
 }
 
-fn loading(tables: &[Table]) -> String {
+fn loading(tables: &[Listed]) -> String {
     let name = tables.last().map_or_else(|| "clips".to_owned(), config_name);
     format!(
         "\n## Loading\n\n```python\nfrom datasets import load_dataset\n\n\

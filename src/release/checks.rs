@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::chunks::digest_of_files;
-use super::files::{check_folder, exists, file_digest, is_file, names_in, table_folders};
+use super::files::{check_folder, exists, file_digest, is_file, is_folder, names_in, table_folders};
 use super::lock::{Lock, TableLine};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::Manifest;
@@ -35,7 +35,7 @@ pub enum FileState {
 pub struct FilesReport {
     /// Every table of the lock, and `README.md` and `BLAKE3SUMS`, by file.
     pub files: BTreeMap<String, FileState>,
-    /// Parquet files that the lock does not know.
+    /// Parquet files that the lock does not know, and files in the folder of a table that are no Parquet files.
     pub extra: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ pub fn verify_tables(lock: &Lock, folder: &Path) -> Result<FilesReport> {
     let (sums_state, sums) = read_sums(lock, &folder.join("BLAKE3SUMS"));
     let mut report = FilesReport { files: BTreeMap::new(), extra: extra_files(lock, folder)? };
     for (file, line) in &lock.tables {
-        report.files.insert(file.clone(), table_state(folder, file, line, sums.get(file)));
+        report.files.insert(file.clone(), table_state(folder, file, line, &sums));
     }
     report
         .files
@@ -70,17 +70,49 @@ fn recorded_files(lock: &Lock) -> impl Iterator<Item = &str> {
     lock.tables.keys().map(String::as_str).chain(["README.md", "BLAKE3SUMS"])
 }
 
-fn table_state(folder: &Path, file: &str, line: &TableLine, sum: Option<&Digest>) -> FileState {
-    let path = folder.join(file);
-    let bytes = bytes_state(&path, sum);
-    if matches!(bytes, FileState::Absent | FileState::Damaged(_)) {
-        return bytes;
+fn table_state(folder: &Path, file: &str, line: &TableLine, sums: &BTreeMap<String, Digest>) -> FileState {
+    let parts = match parts_of(folder, file) {
+        Ok(parts) => parts,
+        Err(cause) => return FileState::Damaged(cause.message),
+    };
+    let mut bytes = if is_summed(file, &parts, sums) { FileState::Same } else { FileState::OnlyFileDiffers };
+    for part in &parts {
+        match bytes_state(&folder.join(part), sums.get(part)) {
+            FileState::Same => {}
+            FileState::OnlyFileDiffers => bytes = FileState::OnlyFileDiffers,
+            absent_or_damaged => return absent_or_damaged,
+        }
     }
-    match digest_of_files(&[path], file.strip_suffix(".parquet").unwrap_or(file)) {
+    let paths: Vec<PathBuf> = parts.iter().map(|part| folder.join(part)).collect();
+    match digest_of_files(&paths, file.strip_suffix(".parquet").unwrap_or(file)) {
         Ok(digest) if digest == line.digest => bytes,
         Ok(_) => FileState::ContentDiffers,
         Err(Error { kind: Kind::Differs, .. }) => FileState::ContentDiffers,
         Err(cause) => FileState::Damaged(cause.message),
+    }
+}
+
+/// The files of a table: itself, or, where it is a folder, every Parquet file in it, for readers take them all.
+fn parts_of(folder: &Path, file: &str) -> Result<Vec<String>> {
+    let path = folder.join(file);
+    if !is_folder(&path) {
+        return Ok(vec![file.to_owned()]);
+    }
+    let names = names_in(&path)?.into_iter().filter(|name| name.ends_with(".parquet"));
+    Ok(names.map(|name| format!("{file}/{name}")).collect())
+}
+
+/// Whether the sums are of just these parts of a table.
+fn is_summed(file: &str, parts: &[String], sums: &BTreeMap<String, Digest>) -> bool {
+    let of_this_table = sums.keys().filter(|summed| table_of(summed) == file);
+    of_this_table.eq(parts)
+}
+
+/// The table that a file is of or a part of.
+fn table_of(file: &str) -> &str {
+    match file.rsplit_once('/') {
+        Some((folder, _)) if folder.ends_with(".parquet") => folder,
+        _ => file,
     }
 }
 
@@ -112,7 +144,7 @@ fn read_sums(lock: &Lock, path: &Path) -> (FileState, BTreeMap<String, Digest>) 
         return (FileState::Damaged("it has a line that is no sum".to_owned()), BTreeMap::new());
     };
     let expected: BTreeSet<_> = recorded_files(lock).filter(|file| *file != "BLAKE3SUMS").collect();
-    let is_same = sums.keys().map(String::as_str).collect::<BTreeSet<_>>() == expected;
+    let is_same = sums.keys().map(|file| table_of(file)).collect::<BTreeSet<_>>() == expected;
     (if is_same { FileState::Same } else { FileState::OnlyFileDiffers }, sums)
 }
 
@@ -121,9 +153,14 @@ fn parse_sum(line: &str) -> Option<(String, Digest)> {
     Some((file.to_owned(), digest.parse().ok()?))
 }
 
-fn extra_files(lock: &Lock, folder: &Path) -> Result<Vec<String>> {
+fn extra_files(lock: &Lock, root: &Path) -> Result<Vec<String>> {
     let mut extra = Vec::new();
-    for (prefix, folder) in table_folders(folder)? {
+    for table in lock.tables.keys().filter(|table| is_folder(&root.join(table))) {
+        let is_foreign = |name: &String| !name.ends_with(".parquet") && !name.starts_with(['.', '_']);
+        let foreign = names_in(&root.join(table))?.into_iter().filter(is_foreign);
+        extra.extend(foreign.map(|name| format!("{table}/{name}")));
+    }
+    for (prefix, folder) in table_folders(root)? {
         let files = names_in(&folder)?.into_iter().map(|name| format!("{prefix}{name}"));
         extra.extend(files.filter(|file| file.ends_with(".parquet") && !lock.tables.contains_key(file)));
     }
@@ -133,15 +170,20 @@ fn extra_files(lock: &Lock, folder: &Path) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::PathBuf;
 
     use super::*;
-    use crate::release::{Identity, fixture, write_draft, write_table};
+    use crate::release::parts::Layout;
+    use crate::release::{Identity, fixture, write_table};
     use crate::stages::Segment;
 
     fn released() -> (tempfile::TempDir, PathBuf, Lock) {
+        released_in(Layout::ONE_FILE)
+    }
+
+    fn released_in(layout: Layout) -> (tempfile::TempDir, PathBuf, Lock) {
         let folder = tempfile::tempdir().unwrap();
-        write_draft(folder.path(), &fixture::manifest(), &fixture::tables()).unwrap();
+        let store = fixture::FakeStore::default();
+        fixture::draft(folder.path(), &fixture::manifest(), layout, &store).unwrap();
         let root = folder.path().join("0.1.0");
         (folder, root, fixture::lock())
     }
@@ -174,6 +216,84 @@ mod tests {
         assert_eq!(report.files["reduce/map.parquet"], FileState::Absent);
         assert_eq!(report.files["README.md"], FileState::OnlyFileDiffers);
         assert_eq!(report.files["BLAKE3SUMS"], FileState::Same);
+    }
+
+    /// The first file of a table in parts.
+    fn a_part(root: &Path, table: &str) -> PathBuf {
+        root.join(table).join(&names_in(&root.join(table)).unwrap()[0])
+    }
+
+    #[test]
+    fn each_state_of_a_table_in_parts_is_told_from_the_others() {
+        let one = |table: &str, state: FileState| vec![(table.to_owned(), state)];
+        type Change = fn(&Path);
+        let cases: [(Change, Vec<(String, FileState)>); 8] = [
+            (|_| {}, vec![]),
+            (
+                |root| fs::remove_file(a_part(root, "clips.parquet")).unwrap(),
+                one("clips.parquet", FileState::ContentDiffers),
+            ),
+            (
+                |root| {
+                    _ = fs::copy(a_part(root, "clips.parquet"), root.join("clips.parquet/f0.parquet"))
+                        .unwrap()
+                },
+                one("clips.parquet", FileState::ContentDiffers),
+            ),
+            (
+                |root| fs::remove_dir_all(root.join("segments.parquet")).unwrap(),
+                one("segments.parquet", FileState::Absent),
+            ),
+            (
+                |root| {
+                    let path = a_part(root, "embed/timbre.parquet");
+                    let table = crate::release::read_table(&path, "embed/timbre").unwrap();
+                    let other = Identity { dataset: "other".into(), version: "0.1.0".into() };
+                    write_table(&table, &other, fs::File::create(&path).unwrap()).unwrap();
+                },
+                one("embed/timbre.parquet", FileState::OnlyFileDiffers),
+            ),
+            (
+                |root| {
+                    fs::rename(a_part(root, "clips.parquet"), root.join("clips.parquet/f0.parquet")).unwrap()
+                },
+                one("clips.parquet", FileState::OnlyFileDiffers),
+            ),
+            (
+                |root| {
+                    for part in names_in(&root.join("clips.parquet")).unwrap() {
+                        fs::remove_file(root.join("clips.parquet").join(part)).unwrap();
+                    }
+                },
+                one("clips.parquet", FileState::ContentDiffers),
+            ),
+            (
+                |root| {
+                    let table = &fixture::tables()[0];
+                    let identity = Identity { dataset: "oud".into(), version: "0.1.0".into() };
+                    fs::remove_dir_all(root.join("clips.parquet")).unwrap();
+                    write_table(table, &identity, fs::File::create(root.join("clips.parquet")).unwrap())
+                        .unwrap();
+                },
+                one("clips.parquet", FileState::OnlyFileDiffers),
+            ),
+        ];
+        for (case, (change, expected)) in cases.into_iter().enumerate() {
+            let (_folder, root, lock) = released_in(Layout::folders(64, 1));
+            change(&root);
+            assert_eq!(not_same(&lock, &root), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn what_lies_in_the_folder_of_a_table_and_is_none_of_it_is_told() {
+        let (_folder, root, lock) = released_in(Layout::folders(64, 1));
+        fs::write(root.join("clips.parquet/notes.txt"), "").unwrap();
+        fs::write(root.join("clips.parquet/.hidden"), "").unwrap();
+        fs::write(a_part(&root, "segments.parquet"), "PAR1").unwrap();
+        let report = verify_tables(&lock, &root).unwrap();
+        assert_eq!(report.extra, ["clips.parquet/notes.txt"]);
+        assert!(matches!(&report.files["segments.parquet"], FileState::Damaged(why) if why.contains("/")));
     }
 
     #[test]

@@ -63,6 +63,25 @@ pub(super) fn columns_of(table: &Table) -> Columns {
     table.frame.columns.iter().map(|(name, values)| (name.clone(), type_name(values))).collect()
 }
 
+/// A table with these columns, without rows; none where there is no such type.
+pub(super) fn table_without_rows(name: &str, columns: &[(String, String)]) -> Option<Table> {
+    let values = |type_name: &str| {
+        Some(match type_name {
+            "float32" => Values::Singles(Vec::new()),
+            "float64" => Values::Floats(Vec::new()),
+            "int64" => Values::Ints(Vec::new()),
+            "text" => Values::Texts(Vec::new()),
+            "bool" => Values::Bools(Vec::new()),
+            lists => {
+                let dim = lists.strip_prefix("float32[")?.strip_suffix(']')?.parse().ok()?;
+                Values::Lists { dim, data: Vec::new() }
+            }
+        })
+    };
+    let column = |(name, type_name): &(String, String)| Some((name.clone(), values(type_name)?));
+    Table::new(name, columns.iter().map(column).collect::<Option<_>>()?).ok()
+}
+
 /// The rows of each clip, by clip id. A table without clips is one chunk.
 pub(super) fn chunks_of(table: &Table) -> Vec<Chunk> {
     let clips = table.texts("clip_id");

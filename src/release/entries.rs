@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::lock::StepLine;
+use super::lock::{ClipLine, StepLine};
 use crate::manifest::{Clip, Dataset, Labels, Manifest, Of, Vocabulary};
 use crate::stages::{Params, Stage, non_default_params};
 use crate::store::Digest;
@@ -29,6 +29,13 @@ pub fn entry_digest(clip: &Clip) -> Digest {
             source: &clip.source,
         },
     )
+}
+
+/// The line of each clip in the lock, in the manifest's order; `source` knows what is in the
+/// source of a clip, by index.
+pub(super) fn clip_lines(manifest: &Manifest, source: impl Fn(usize) -> Option<Digest>) -> Vec<ClipLine> {
+    let line = |(index, clip): (usize, &Clip)| ClipLine { entry: entry_digest(clip), source: source(index) };
+    manifest.clips.iter().enumerate().map(line).collect()
 }
 
 /// The digest of everything in the manifest but its clips: dataset, vocabulary and steps.

@@ -37,6 +37,12 @@ pub(super) fn write_text(path: &Path, text: &str) -> Result<Digest> {
     })
 }
 
+/// Puts a file or a folder that is complete by now in its place; [`sync`] makes that durable.
+pub(super) fn move_file(from: &Path, to: &Path) -> Result<()> {
+    let cannot = |cause: io::Error| Error::cannot_write(to.display(), cause);
+    fs::rename(from, to).map_err(cannot)
+}
+
 /// The digest of a file's bytes.
 pub(super) fn file_digest(path: &Path) -> Result<Digest> {
     let digest = File::open(path).and_then(|file| Digest::of_reader(BufReader::new(file)));
@@ -54,6 +60,11 @@ pub(super) fn is_unfinished(path: &Path) -> bool {
     let rest = path.file_name().and_then(|name| name.to_str()).and_then(random);
     let is_random = |rest: String| rest.len() == 6 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
     rest.is_some_and(is_random) && is_file(path)
+}
+
+/// Whether `path` is a folder, and no link to one.
+pub(super) fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 /// Whether something, of whatever sort, is at `path`.
@@ -126,6 +137,11 @@ fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder)
+}
+
+/// Makes what was renamed in a folder durable.
+pub(super) fn sync(folder: &Path) -> Result<()> {
+    sync_folder(folder).map_err(|cause| Error::cannot_write(folder.display(), cause))
 }
 
 /// A rename is durable once its folder is; elsewhere than on Unix folders cannot be synced.

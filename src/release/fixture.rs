@@ -1,48 +1,72 @@
 //! A small dataset for the tests of this room: three clips, of which one is only in the manifest.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::{Lock, Table, TableLine, join, table_digest};
+use super::contents::Contents;
+use super::entries::clip_lines;
+use super::parts::Layout;
+use super::tables::Joiner;
+use super::{ClipLine, Lock, Project, Table, TableLine, table_digest};
 use crate::error::Result;
 use crate::manifest::{Clip, Dataset, Label, Manifest, Of, Range, Vocabulary};
-use crate::plan::{Results, Task, Tasks};
+use crate::plan::{Observed, Results, Sources, Task, Tasks};
+use crate::run::Roots;
 use crate::stages::{
     Embed, Frame, Input, Measures, Normalize, Pieces, RangeOfMaster, Reduce, Segment, Span, Spans, Values,
 };
 use crate::store::{Digest, FileRecord, Key, OutputDigests, Recipe, Store};
 
-/// A store in memory, of values only.
+/// A store in memory.
 #[derive(Debug, Default)]
-pub(super) struct FakeStore(Mutex<BTreeMap<Digest, Vec<u8>>>);
+pub(super) struct FakeStore {
+    values: Mutex<BTreeMap<Digest, Vec<u8>>>,
+    recipes: Mutex<BTreeMap<Key, OutputDigests>>,
+    /// What was remembered, in order.
+    pub(super) remembered: Mutex<Vec<Recipe>>,
+}
 
 impl FakeStore {
     pub(super) fn put(&self, bytes: Vec<u8>) -> Digest {
         let digest = Digest::of(&bytes);
-        self.0.lock().unwrap().insert(digest, bytes);
+        self.values.lock().unwrap().insert(digest, bytes);
         digest
     }
 
+    /// Loses the values that `is_meant` says, or puts other bytes in their place.
+    pub(super) fn harm(&self, is_meant: impl Fn(&[u8]) -> bool, bytes: Option<Vec<u8>>) {
+        let mut values = self.values.lock().unwrap();
+        match bytes {
+            Some(bytes) => {
+                values.values_mut().filter(|value| is_meant(value)).for_each(|value| *value = bytes.clone())
+            }
+            None => values.retain(|_, value| !is_meant(value)),
+        }
+    }
+
     pub(super) fn lose(&self, digest: &Digest) {
-        self.0.lock().unwrap().remove(digest);
+        self.values.lock().unwrap().remove(digest);
     }
 }
 
 impl Store for FakeStore {
-    fn recall(&self, _key: &Key) -> Option<OutputDigests> {
-        None
+    fn recall(&self, key: &Key) -> Option<OutputDigests> {
+        self.recipes.lock().unwrap().get(key).cloned()
     }
 
-    fn knows(&self, _key: &Key) -> bool {
-        false
+    fn knows(&self, key: &Key) -> bool {
+        self.recipes.lock().unwrap().contains_key(key)
     }
 
     fn recipe(&self, _key: &Key) -> Option<Recipe> {
         None
     }
 
-    fn remember(&self, _recipe: &Recipe, _outputs: &OutputDigests) -> Result<()> {
+    fn remember(&self, recipe: &Recipe, outputs: &OutputDigests) -> Result<()> {
+        self.recipes.lock().unwrap().insert(recipe.key(), outputs.clone());
+        self.remembered.lock().unwrap().push(recipe.clone());
         Ok(())
     }
 
@@ -55,7 +79,7 @@ impl Store for FakeStore {
     }
 
     fn has(&self, digest: &Digest) -> bool {
-        self.0.lock().unwrap().contains_key(digest)
+        self.values.lock().unwrap().contains_key(digest)
     }
 
     fn length(&self, _digest: &Digest) -> Option<u64> {
@@ -63,7 +87,7 @@ impl Store for FakeStore {
     }
 
     fn read(&self, digest: &Digest) -> Result<Option<Input>> {
-        Ok(self.0.lock().unwrap().get(digest).map(|bytes| Input::bytes(bytes.clone())))
+        Ok(self.values.lock().unwrap().get(digest).map(|bytes| Input::bytes(bytes.clone())))
     }
 
     fn keep(&self, outputs: &[(&str, Vec<u8>)]) -> Result<OutputDigests> {
@@ -211,13 +235,90 @@ fn features(clip: usize, n: usize) -> Frame {
     Frame { n_rows: n, columns: vec![("vector".to_owned(), vector), ("centroid_hz".to_owned(), centroid)] }
 }
 
+/// The lines of the clips in the lock.
+pub(super) fn lines() -> Vec<ClipLine> {
+    let (manifest, sources) = (manifest(), sources());
+    clip_lines(&manifest, |clip| sources.get(&manifest.clips[clip].source).copied())
+}
+
+/// All tables of all clips.
+pub(super) fn join(
+    results: &Results,
+    store: &FakeStore,
+    failed: &BTreeMap<String, String>,
+) -> Result<Vec<Table>> {
+    let (manifest, lines) = (manifest(), lines());
+    let joiner = Joiner { manifest: &manifest, lines: &lines, results, store, failed };
+    let (batch, rest) = joiner.batch(&[0, 1, 2])?;
+    assert!(rest.is_empty());
+    let mut tables = joiner.tables(&batch)?;
+    tables.push(joiner.answers_table(&joiner.answers("map")?, &batch)?);
+    Ok(tables)
+}
+
 pub(super) fn tables() -> Vec<Table> {
     let store = FakeStore::default();
-    join(&manifest(), &sources(), &results(&store), &store, &failed()).unwrap()
+    join(&results(&store), &store, &failed()).unwrap()
+}
+
+/// A project with its folder of outputs.
+pub(super) fn project(manifest: Manifest, outputs: &Path) -> Project {
+    let folder = std::env::temp_dir();
+    let roots = Roots::new(&folder, &[]).unwrap();
+    Project {
+        manifest,
+        read: Vec::new(),
+        globs: Vec::new(),
+        has_warnings: false,
+        cache: folder.join("none"),
+        folder,
+        roots,
+        other_roots: Vec::new(),
+        outputs: outputs.to_owned(),
+    }
+}
+
+/// What would have been seen of the sources.
+pub(super) fn observed(manifest: &Manifest) -> Sources {
+    let sources = sources();
+    let absent = || Observed::Unusable(crate::error::Error::world("no such file"));
+    let seen =
+        |clip: &Clip| sources.get(&clip.source).map_or_else(absent, |digest| Observed::Absent(*digest));
+    Sources(manifest.clips.iter().map(seen).collect())
+}
+
+/// Builds the draft in `outputs`; what is in `store` is known already.
+pub(super) fn draft(
+    outputs: &Path,
+    manifest: &Manifest,
+    layout: Layout,
+    store: &FakeStore,
+) -> Result<BTreeMap<String, TableLine>> {
+    draft_of(outputs, manifest, &results(store), layout, store)
+}
+
+/// The same, of other results.
+pub(super) fn draft_of(
+    outputs: &Path,
+    manifest: &Manifest,
+    results: &Results,
+    layout: Layout,
+    store: &FakeStore,
+) -> Result<BTreeMap<String, TableLine>> {
+    let (project, sources, failed) = (project(manifest.clone(), outputs), observed(manifest), failed());
+    let contents = Contents::with_layout(&project, &sources, results, &failed, layout);
+    if let Some(lines) = contents.recall(store) {
+        return Ok(lines);
+    }
+    let prepared = contents.prepare(store)?;
+    let lines = prepared.lines();
+    contents.write(prepared, store)?;
+    assert_eq!(contents.recall(store), Some(lines.clone()));
+    Ok(lines)
 }
 
 pub(super) fn lock() -> Lock {
     let line = |table: &Table| TableLine { digest: table_digest(table), rows: table.frame.n_rows as u64 };
-    let lines = tables().iter().map(|table| (table.file(), line(table))).collect();
-    Lock::of(&manifest(), &sources(), lines, BTreeMap::new(), None)
+    let tables = tables().iter().map(|table| (table.file(), line(table))).collect();
+    Lock::of(&manifest(), &lines(), tables, BTreeMap::new(), None)
 }

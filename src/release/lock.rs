@@ -84,11 +84,11 @@ pub struct Released {
 impl Lock {
     /// The lock of what was just built.
     ///
-    /// `sources` has the digests of the sources by path, `failed` the reasons by clip id. The frozen versions are
-    /// those of the lock before it, and so is taqsim's version when nothing else changed.
+    /// `clips` has the line of each clip, in the manifest's order, `failed` the reasons by clip id. The frozen
+    /// versions are those of the lock before it, and so is taqsim's version when nothing else changed.
     pub fn of(
         manifest: &Manifest,
-        sources: &BTreeMap<String, Digest>,
+        clips: &[ClipLine],
         tables: BTreeMap<String, TableLine>,
         failed: BTreeMap<String, String>,
         before: Option<&Self>,
@@ -98,7 +98,7 @@ impl Lock {
             name: manifest.dataset.name.clone(),
             version: manifest.dataset.version.clone(),
             settings: settings_digest(manifest),
-            clips: manifest.clips.iter().map(|clip| clip_line(clip, sources)).collect(),
+            clips: ids(manifest).zip(clips.iter().copied()).collect(),
             steps: steps(manifest),
             tables,
             failed,
@@ -206,9 +206,8 @@ impl Lock {
     }
 }
 
-fn clip_line(clip: &Clip, sources: &BTreeMap<String, Digest>) -> (String, ClipLine) {
-    let line = ClipLine { entry: entry_digest(clip), source: sources.get(&clip.source).copied() };
-    (clip.id.clone(), line)
+fn ids(manifest: &Manifest) -> impl Iterator<Item = String> {
+    manifest.clips.iter().map(|clip| clip.id.clone())
 }
 
 #[cfg(test)]
@@ -224,7 +223,7 @@ mod tests {
         let again = |before: &Lock| {
             Lock::of(
                 &fixture::manifest(),
-                &fixture::sources(),
+                &fixture::lines(),
                 before.tables.clone(),
                 BTreeMap::new(),
                 Some(before),

@@ -10,12 +10,17 @@ mod digest;
 mod draft;
 mod entries;
 mod files;
+mod ingredients;
 mod lock;
 mod lock_text;
 mod needed;
 mod parquet;
+mod part;
+mod parts;
 mod project;
 mod reader;
+mod record;
+mod rows;
 mod segments;
 mod snapshot;
 mod table;
@@ -24,11 +29,12 @@ mod verify;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod scale;
 
 pub use build::{Built, Options, Planned, build, freeze, warm};
 pub use checks::{FileState, FilesReport, verify_manifest, verify_tables};
 pub use digest::table_digest;
-pub use draft::{table_lines, write_draft};
 pub use entries::{entry_digest, settings_digest};
 pub use lock::{ClipLine, Lock, Released, StepLine, TableLine};
 pub use needed::needed;
@@ -37,5 +43,4 @@ pub use project::Project;
 pub use reader::read_table;
 pub use snapshot::{UpToDate, up_to_date};
 pub use table::{Identity, Table};
-pub use tables::join;
 pub use verify::{Report, SourceState, rebuild, verify};

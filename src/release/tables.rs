@@ -2,48 +2,48 @@
 
 use std::collections::BTreeMap;
 
+use super::lock::ClipLine;
+use super::rows::Rows;
 use super::segments::{Segment, segments_of};
-use super::table::{Table, append, none_of};
+use super::table::Table;
 use crate::error::{Error, Result};
 use crate::manifest::{Clip, Label, Labels, Manifest, Vocabulary};
 use crate::plan::{Results, content_order};
 use crate::stages::{Frame, Input, Measures, Pieces, Spans, Values};
 use crate::store::{Digest, Store};
 
-/// Builds the tables `clips`, `segments`, and `embed/NAME` and `reduce/NAME` of every such step.
+/// A batch is full with this many clips ...
+const CLIPS_OF_A_BATCH: usize = 256;
+/// ... or this many segments: its rows of all tables are in memory at once.
+const SEGMENTS_OF_A_BATCH: usize = 1_024;
+
+/// Joins the tables `clips`, `segments`, and `embed/NAME` and `reduce/NAME` of every such step, some clips at a time.
 ///
-/// `sources` has the digest of each source by its path in the manifest, `failed` the reason why a clip
-/// failed, by its id: such a clip is in no table but `clips`. Rows are ordered by clip, segment step and place
-/// in the source.
-///
-/// # Errors
-/// When a clip that did not fail has no result, or the store no longer has one.
-pub fn join(
-    manifest: &Manifest,
-    sources: &BTreeMap<String, Digest>,
-    results: &Results,
-    store: &dyn Store,
-    failed: &BTreeMap<String, String>,
-) -> Result<Vec<Table>> {
-    let joiner = Joiner { manifest, sources, results, store, failed };
-    let clips = joiner.built_clips()?;
-    let mut tables = vec![joiner.clips_table(&clips)?, joiner.segments_table(&clips)?];
-    for (name, embed) in &manifest.embed {
-        tables.push(joiner.embed_table(name, &embed.of, &clips)?);
-    }
-    for (name, reduce) in &manifest.reduce {
-        tables.push(joiner.reduce_table(name, &reduce.of, &clips)?);
-    }
-    Ok(tables)
+/// Rows are ordered by clip, segment step and place in the source. A clip that failed is in no table but `clips`.
+pub(super) struct Joiner<'a> {
+    pub(super) manifest: &'a Manifest,
+    /// Of each clip, in the manifest's order.
+    pub(super) lines: &'a [ClipLine],
+    pub(super) results: &'a Results<'a>,
+    pub(super) store: &'a dyn Store,
+    /// Why clips failed, by id.
+    pub(super) failed: &'a BTreeMap<String, String>,
 }
 
-/// All that a join reads.
-struct Joiner<'a> {
-    manifest: &'a Manifest,
-    sources: &'a BTreeMap<String, Digest>,
-    results: &'a Results<'a>,
-    store: &'a dyn Store,
-    failed: &'a BTreeMap<String, String>,
+/// Some clips, with what was found in them.
+pub(super) struct Batch {
+    /// By index.
+    pub(super) clips: Vec<usize>,
+    built: BuiltClips,
+}
+
+/// What a reduce step answered, and for whom.
+pub(super) struct Answers {
+    table: String,
+    segmenter: String,
+    rows: Frame,
+    /// Where the rows of each clip start that has some.
+    first_rows: BTreeMap<usize, usize>,
 }
 
 /// A clip that did not fail: what normalize found, and its segments by segment step.
@@ -56,10 +56,76 @@ struct Built {
 type BuiltClips = BTreeMap<usize, Built>;
 
 impl Joiner<'_> {
-    fn built_clips(&self) -> Result<BuiltClips> {
-        let clips = self.manifest.clips.iter().enumerate();
-        let built = clips.filter(|(_, clip)| !self.failed.contains_key(&clip.id));
-        built.map(|(index, clip)| Ok((index, self.built(index, clip)?))).collect()
+    /// The first of `clips`, as many as make a batch, and the others.
+    ///
+    /// # Errors
+    /// When a clip that did not fail has no result, or the store no longer has one.
+    pub(super) fn batch<'c>(&self, clips: &'c [usize]) -> Result<(Batch, &'c [usize])> {
+        let mut built = BuiltClips::new();
+        let (mut n_clips, mut n_segments) = (0, 0);
+        for index in clips.iter().take(CLIPS_OF_A_BATCH) {
+            let clip = &self.manifest.clips[*index];
+            if !self.failed.contains_key(&clip.id) {
+                let found = self.built(*index, clip)?;
+                n_segments += found.segments.values().map(Vec::len).sum::<usize>();
+                built.insert(*index, found);
+            }
+            n_clips += 1;
+            if n_segments >= SEGMENTS_OF_A_BATCH {
+                break;
+            }
+        }
+        let (batch, rest) = clips.split_at(n_clips);
+        Ok((Batch { clips: batch.to_vec(), built }, rest))
+    }
+
+    /// The rows of a batch in every table but those of reduce steps.
+    ///
+    /// # Errors
+    /// When a clip that did not fail has no result, the store no longer has one, or its rows do not fit.
+    pub(super) fn tables(&self, batch: &Batch) -> Result<Vec<Table>> {
+        let mut tables = vec![self.clips_table(batch)?, self.segments_table(&batch.built)?];
+        for (name, embed) in &self.manifest.embed {
+            tables.push(self.embed_table(name, &embed.of, &batch.built)?);
+        }
+        Ok(tables)
+    }
+
+    /// What the reduce step `name` answered. It answers by position: where each clip's rows start follows from the
+    /// content order and the clips' numbers of segments.
+    ///
+    /// # Errors
+    /// When there is no such answer, or it has another number of rows than it should.
+    pub(super) fn answers(&self, name: &str) -> Result<Answers> {
+        let rows = Frame::read(&self.value(&format!("reduce.{name}"), None, "rows")?)?;
+        let reduce = self.manifest.reduce.get(name);
+        let of = reduce.and_then(|reduce| Some((&reduce.of, &self.manifest.embed.get(&reduce.of)?.of)));
+        let Some((embed, segmenter)) = of else {
+            return Err(Error::usage(format!("`reduce.{name}` is of no embed step")));
+        };
+        let (first_rows, n_rows) = self.first_rows(embed, segmenter)?;
+        let answers =
+            Answers { table: format!("reduce/{name}"), segmenter: segmenter.clone(), rows, first_rows };
+        if n_rows == answers.rows.n_rows {
+            Ok(answers)
+        } else {
+            Err(Rows::new(answers.table).miscounted(n_rows, answers.rows.n_rows))
+        }
+    }
+
+    /// The rows of a batch in the table of a reduce step.
+    ///
+    /// # Errors
+    /// As [`Joiner::tables`].
+    pub(super) fn answers_table(&self, answers: &Answers, batch: &Batch) -> Result<Table> {
+        let mut rows = Rows::new(answers.table.clone());
+        for (clip, built) in &batch.built {
+            let segments = segments_for(built, &answers.segmenter)?;
+            if let Some(first_row) = answers.first_rows.get(clip) {
+                rows.append(&self.manifest.clips[*clip].id, segments, &answers.rows, *first_row)?;
+            }
+        }
+        rows.into_table()
     }
 
     fn built(&self, index: usize, clip: &Clip) -> Result<Built> {
@@ -77,31 +143,32 @@ impl Joiner<'_> {
         let whose =
             clip.map_or_else(String::new, |clip| format!(" of clip `{}`", self.manifest.clips[clip].id));
         let outputs = self.results.of(step, clip);
-        let Some(digest) = outputs.as_ref().and_then(|outputs| outputs.get(output)) else {
+        let Some(digest) = outputs.and_then(|outputs| outputs.get(output).copied()) else {
             return Err(Error::world(format!("cannot make the tables: `{step}`{whose} has no {output}")));
         };
         let lost = || Error::world(format!("the cache no longer has the {output} of `{step}`{whose}"));
-        self.store.read(digest)?.ok_or_else(|| lost().hint("build again"))
+        self.store.read(&digest)?.ok_or_else(|| lost().hint("build again"))
     }
 
-    fn clips_table(&self, built: &BuiltClips) -> Result<Table> {
-        let clips = &self.manifest.clips;
-        let text = |of: &dyn Fn(&Clip) -> Option<String>| Values::Texts(clips.iter().map(of).collect());
+    fn clips_table(&self, batch: &Batch) -> Result<Table> {
+        let clips: Vec<&Clip> = batch.clips.iter().map(|clip| &self.manifest.clips[*clip]).collect();
+        let sources = batch.clips.iter().map(|clip| self.lines[*clip].source.as_ref().map(Digest::to_string));
+        let text =
+            |of: &dyn Fn(&Clip) -> Option<String>| Values::Texts(clips.iter().map(|clip| of(clip)).collect());
         let reason = |clip: &Clip| self.failed.get(&clip.id).cloned();
         let status = |clip: &Clip| Some(if reason(clip).is_some() { "failed" } else { "ok" }.to_owned());
-        let digest = |clip: &Clip| self.sources.get(&clip.source).map(Digest::to_string);
         let mut columns = vec![
             ("clip_id".to_owned(), text(&|clip| Some(clip.id.clone()))),
             ("status".to_owned(), text(&status)),
             ("reason".to_owned(), text(&reason)),
             ("source".to_owned(), text(&|clip| Some(clip.source.clone()))),
-            ("source_blake3".to_owned(), text(&digest)),
+            ("source_blake3".to_owned(), Values::Texts(sources.collect())),
             ("license".to_owned(), text(&|clip| Some(clip.license.clone()))),
             ("origin".to_owned(), text(&|clip| clip.origin.clone())),
         ];
         let labels = clips.iter().map(|clip| [&clip.labels].into()).collect::<Vec<_>>();
         columns.extend(self.label_columns(&labels));
-        columns.extend(measure_columns(clips.len(), built));
+        columns.extend(measure_columns(batch));
         Table::new("clips", columns)
     }
 
@@ -169,102 +236,21 @@ impl Joiner<'_> {
         rows.into_table()
     }
 
-    /// A reduce step answers by position; where each clip's rows start follows from the content order.
-    fn reduce_table(&self, name: &str, embed: &str, built: &BuiltClips) -> Result<Table> {
-        let mut rows = Rows::new(format!("reduce/{name}"));
-        let answers = Frame::read(&self.value(&format!("reduce.{name}"), None, "rows")?)?;
-        let Some(of) = self.manifest.embed.get(embed) else {
-            return Err(Error::usage(format!("`reduce.{name}` is of `{embed}`, which is no embed step")));
-        };
-        let (first_rows, n_rows) = self.first_rows(embed)?;
-        if n_rows != answers.n_rows {
-            return Err(rows.miscounted(n_rows, answers.n_rows));
-        }
-        for (clip, built) in built {
-            let segments = segments_for(built, &of.of)?;
-            if let Some(first_row) = first_rows.get(clip) {
-                rows.append(&self.manifest.clips[*clip].id, segments, &answers, *first_row)?;
-            }
-        }
-        rows.into_table()
-    }
-
     /// Where the rows of each clip start among all rows of an embed step, and how many there are in all.
     ///
     /// A clip that failed in another step has its rows among them nevertheless.
-    fn first_rows(&self, embed: &str) -> Result<(BTreeMap<usize, usize>, usize)> {
-        let step = format!("embed.{embed}");
+    fn first_rows(&self, embed: &str, segmenter: &str) -> Result<(BTreeMap<usize, usize>, usize)> {
+        let (embed, segmenter) = (format!("embed.{embed}"), format!("segment.{segmenter}"));
         let mut first_rows = BTreeMap::new();
         let mut n_rows = 0;
         for clip in content_order(self.manifest, self.results) {
-            if self.results.of(&step, Some(clip)).is_some() {
+            if self.results.of(&embed, Some(clip)).is_some() {
                 first_rows.insert(clip, n_rows);
-                n_rows += Frame::read(&self.value(&step, Some(clip), "features")?)?.n_rows;
+                n_rows += Spans::read(&self.value(&segmenter, Some(clip), "spans")?)?.spans.len();
             }
         }
         Ok((first_rows, n_rows))
     }
-}
-
-/// The growing rows of a table with a row per segment.
-struct Rows {
-    table: String,
-    ids: Vec<Option<String>>,
-    clip_ids: Vec<Option<String>>,
-    columns: Vec<(String, Values)>,
-}
-
-impl Rows {
-    fn new(table: String) -> Self {
-        Self { table, ids: Vec::new(), clip_ids: Vec::new(), columns: Vec::new() }
-    }
-
-    /// Appends the rows of `frame` from `first` on, one for each of `segments`.
-    fn append(&mut self, clip: &str, segments: &[Segment], frame: &Frame, first: usize) -> Result<()> {
-        if self.ids.is_empty() {
-            self.columns = columns_like(frame);
-        }
-        if segments.is_empty() {
-            return Ok(());
-        }
-        let n_columns = (self.columns.len(), frame.columns.len());
-        let mut alike = n_columns.0 == n_columns.1;
-        for ((name, values), (more_name, more)) in self.columns.iter_mut().zip(&frame.columns) {
-            alike =
-                alike && name == more_name && append(values, more, first..first + segments.len()).is_some();
-        }
-        self.ids.extend(segments.iter().map(|segment| Some(segment.id.clone())));
-        self.clip_ids.extend(segments.iter().map(|_| Some(clip.to_owned())));
-        if alike { Ok(()) } else { Err(self.unlike(clip)) }
-    }
-
-    fn unlike(&self, clip: &str) -> Error {
-        let table = &self.table;
-        Error::world(format!(
-            "cannot make table `{table}`: clip `{clip}` has other columns or rows than it should"
-        ))
-    }
-
-    fn miscounted(&self, expected: usize, found: usize) -> Error {
-        let table = &self.table;
-        Error::world(format!("cannot make table `{table}`: it should have {expected} rows, but has {found}"))
-    }
-
-    fn into_table(self) -> Result<Table> {
-        let mut columns = vec![
-            ("segment_id".to_owned(), Values::Texts(self.ids)),
-            ("clip_id".to_owned(), Values::Texts(self.clip_ids)),
-        ];
-        columns.extend(self.columns);
-        Table::new(self.table, columns)
-    }
-}
-
-/// Columns as `frame` has them, without rows. Where nothing told how long its lists are, a list is left out.
-fn columns_like(frame: &Frame) -> Vec<(String, Values)> {
-    let is_known = |values: &Values| frame.n_rows > 0 || !matches!(values, Values::Lists { dim: 0, .. });
-    let columns = frame.columns.iter().filter(|(_, values)| is_known(values));
-    columns.map(|(name, values)| (name.clone(), none_of(values))).collect()
 }
 
 fn segments_for<'a>(built: &'a Built, segmenter: &str) -> Result<&'a [Segment]> {
@@ -286,15 +272,15 @@ fn label_values<'a>(vocabulary: &Vocabulary, labels: impl Iterator<Item = Option
     }
 }
 
-fn measure_columns(n_clips: usize, built: &BuiltClips) -> [(String, Values); 7] {
-    let of = |clip: usize| built.get(&clip).map(|built| &built.measures);
+fn measure_columns(batch: &Batch) -> [(String, Values); 7] {
+    let of = |clip: &usize| batch.built.get(clip).map(|built| &built.measures);
     let floats = |get: fn(&Measures) -> Option<f64>| {
-        Values::Floats((0..n_clips).map(|clip| of(clip).and_then(get)).collect())
+        Values::Floats(batch.clips.iter().map(|clip| of(clip).and_then(get)).collect())
     };
     let ints = |get: fn(&Measures) -> u32| {
-        Values::Ints((0..n_clips).map(|clip| of(clip).map(|measures| i64::from(get(measures)))).collect())
+        Values::Ints(batch.clips.iter().map(|clip| of(clip).map(|found| i64::from(get(found)))).collect())
     };
-    let codecs = (0..n_clips).map(|clip| of(clip).map(|measures| measures.codec.clone())).collect();
+    let codecs = batch.clips.iter().map(|clip| of(clip).map(|measures| measures.codec.clone())).collect();
     [
         ("duration_s".to_owned(), floats(|measures| Some(measures.duration_s))),
         ("codec".to_owned(), Values::Texts(codecs)),
@@ -310,7 +296,7 @@ fn measure_columns(n_clips: usize, built: &BuiltClips) -> [(String, Values); 7] 
 mod tests {
     use super::*;
     use crate::plan::Tasks;
-    use crate::release::fixture::{FakeStore, failed, manifest, results, sources, tables, task};
+    use crate::release::fixture::{self, FakeStore, failed, manifest, results, tables, task};
     use crate::store::Key;
 
     fn texts(table: &Table, column: &str) -> Vec<String> {
@@ -364,16 +350,15 @@ mod tests {
     fn a_clip_that_failed_elsewhere_keeps_its_place_in_the_rows_of_a_reduce_step() {
         let store = FakeStore::default();
         let failed = ["تقسيم", "gürültü"].map(|clip| (clip.to_owned(), "why".to_owned())).into();
-        let tables = join(&manifest(), &sources(), &results(&store), &store, &failed).unwrap();
+        let tables = fixture::join(&results(&store), &store, &failed).unwrap();
         assert_eq!(tables[3].frame.column("x"), Some(&Values::Singles(vec![0.0])));
     }
 
     #[test]
     fn what_is_missing_or_does_not_fit_is_an_error() {
         let store = FakeStore::default();
-        let join = |results: &Results, failed: &BTreeMap<_, _>| {
-            join(&manifest(), &sources(), results, &store, failed).unwrap_err()
-        };
+        let join =
+            |results: &Results, failed: &BTreeMap<_, _>| fixture::join(results, &store, failed).unwrap_err();
         let error = join(&results(&store), &BTreeMap::new());
         assert_eq!(error.message, "cannot make the tables: `normalize` of clip `gürültü` has no measures");
 
