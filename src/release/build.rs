@@ -206,9 +206,10 @@ fn publish(
             lock
         }
     };
-    let wrote_lock = before != Some(&lock);
+    let path = contents.project.lock_path();
+    let wrote_lock = before != Some(&lock) || !lock.is_settled(&path);
     if wrote_lock {
-        lock.write(&contents.project.lock_path())?;
+        lock.write(&path)?;
     }
     Ok((lock, wrote_draft || wrote_lock))
 }

@@ -54,6 +54,9 @@ fn compare<V: PartialEq>(
     to: &BTreeMap<String, V>,
     changed: impl Fn(&V, &V) -> String,
 ) {
+    if from == to {
+        return;
+    }
     for name in from.keys().chain(to.keys()).collect::<BTreeSet<_>>() {
         let how = match (from.get(name), to.get(name)) {
             (Some(from), Some(to)) if from == to => continue,

@@ -15,26 +15,23 @@ pub(super) const UNFINISHED: &str = ".taqsim-";
 /// The folders of a release that hold tables, beside its root.
 pub(super) const FOLDERS: [&str; 2] = ["embed", "reduce"];
 
-/// Lets `fill` write the file `path`, and puts it in place if its bytes are not there already.
-pub(super) fn write_file(path: &Path, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<Digest> {
+/// Writes `bytes` as the file `path`, if they are not there already.
+pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    if is_file(path) && fs::read(path).is_ok_and(|found| found == bytes) {
+        return Ok(());
+    }
     let cannot = |cause: io::Error| Error::cannot_write(path.display(), cause);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = new_file(folder).map_err(cannot)?;
-    fill(file.as_file_mut())?;
-    file.as_file_mut().sync_all().map_err(cannot)?;
-    let digest = file_digest(file.path())?;
-    if !is_file(path) || file_digest(path)? != digest {
-        file.persist(path).map_err(|cause| cannot(cause.error))?;
-        sync_folder(folder).map_err(cannot)?;
-    }
-    Ok(digest)
+    file.write_all(bytes).and_then(|()| file.as_file_mut().sync_all()).map_err(cannot)?;
+    file.persist(path).map_err(|cause| cannot(cause.error))?;
+    sync_folder(folder).map_err(cannot)
 }
 
 /// Writes `text` as the file `path`, if it does not say so already.
 pub(super) fn write_text(path: &Path, text: &str) -> Result<Digest> {
-    write_file(path, |file| {
-        file.write_all(text.as_bytes()).map_err(|cause| Error::cannot_write(path.display(), cause))
-    })
+    write_bytes(path, text.as_bytes())?;
+    Ok(Digest::of(text.as_bytes()))
 }
 
 /// Puts a file or a folder that is complete by now in its place; [`sync`] makes that durable.

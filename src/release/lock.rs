@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::entries::{entry_digest, settings_digest, steps};
 use super::files::{exists, write_text};
-use super::lock_text;
+use super::parts::MOST_IN_A_FILE;
+use super::{lock_csv, lock_text};
 use crate::error::{Error, Result};
 use crate::manifest::{Clip, Manifest};
 use crate::store::Digest;
@@ -125,29 +126,48 @@ impl Lock {
         let mut text = String::new();
         let file = std::fs::File::open(path).map_err(cannot)?;
         file.take(MAX_BYTES).read_to_string(&mut text).map_err(cannot)?;
-        Self::from_toml(&text).map(Some)
+        lock_text::parse(&text, |expected| lock_csv::read(path, expected)).map(Some)
     }
 
-    /// Writes the lock, if it does not say the same already.
+    /// Writes the lock, if it does not say the same already. Above 10,000 clips their lines go to a CSV file of the
+    /// same name and `.csv`.
     ///
     /// # Errors
     /// When writing fails.
     pub fn write(&self, path: &Path) -> Result<()> {
-        write_text(path, &self.to_toml()).map(|_| ())
+        self.write_with(path, MOST_IN_A_FILE)
+    }
+
+    /// The same, where another number of clips is too many for TOML.
+    pub(super) fn write_with(&self, path: &Path, most_clips: usize) -> Result<()> {
+        let csv = (self.clips.len() > most_clips).then(|| lock_csv::format(&self.clips));
+        let toml = lock_text::format(self, csv.as_deref());
+        lock_csv::write(path, csv.as_deref(), || write_text(path, &toml).map(|_| ()))
+    }
+
+    /// Whether this lock, which was read from there, lies at `path` as [`Lock::write`] leaves it: not where a kill
+    /// came between its two files.
+    pub(super) fn is_settled(&self, path: &Path) -> bool {
+        self.is_settled_with(path, MOST_IN_A_FILE)
+    }
+
+    /// The same, where another number of clips is too many for TOML.
+    pub(super) fn is_settled_with(&self, path: &Path, most_clips: usize) -> bool {
+        lock_csv::is_settled(path, self.clips.len() > most_clips)
     }
 
     /// The lock as TOML: sorted, one line per clip, step and table.
     pub fn to_toml(&self) -> String {
-        lock_text::format(self)
+        lock_text::format(self, None)
     }
 
-    /// Reads a lock from TOML.
+    /// Reads a lock from TOML that has its clips in it.
     ///
     /// # Errors
     /// When it has merge conflicts, was edited by hand, or is not a lock that
     /// this taqsim knows.
     pub fn from_toml(text: &str) -> Result<Self> {
-        lock_text::parse(text)
+        lock_text::parse(text, |_| Err(Error::differs("cannot read `taqsim.lock`: it has no clips in it")))
     }
 
     /// The digest of a release: over the names and digests of its tables.

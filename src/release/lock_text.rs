@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::files::is_table_file;
 use super::lock::{ClipLine, Lock, Released, StepLine, TableLine};
+use super::lock_csv;
 use crate::error::{Error, Result};
 use crate::store::Digest;
 use crate::text::{must_escape, printable};
@@ -19,17 +20,20 @@ const HEADER: &str = "\
 # It names what the tables were built from, and the tables, by BLAKE3 digest.
 ";
 
-/// The lock as TOML.
-pub(super) fn format(lock: &Lock) -> String {
-    let checksum = checksum(lock);
-    format!("{HEADER}version = {FORMAT}\nchecksum = \"{checksum}\"\n{}", body(lock))
+/// The lock as TOML; where there is a `csv` file of its clips, that is named instead of them.
+pub(super) fn format(lock: &Lock, csv: Option<&[u8]>) -> String {
+    let csv = csv.map(|bytes| CsvTable { lines: lock.clips.len(), digest: lock_csv::digest(bytes) });
+    let body = body(lock, csv.as_ref());
+    format!("{HEADER}version = {FORMAT}\nchecksum = \"{}\"\n{body}", checksum(&body))
 }
 
-/// Reads a lock, and makes sure that it is as taqsim wrote it. Line ends and comments may differ.
-pub(super) fn parse(text: &str) -> Result<Lock> {
+/// Reads a lock, and makes sure that it is as taqsim wrote it. Line ends and comments may differ. `read_csv` reads the
+/// CSV file of this digest, where the lock has its clips in one.
+pub(super) fn parse(text: &str, read_csv: impl FnOnce(&Digest) -> Result<Vec<u8>>) -> Result<Lock> {
     if text.lines().any(is_conflict_marker) {
-        return Err(Error::differs("`taqsim.lock` has merge conflicts")
-            .hint("take either side (`git checkout --ours taqsim.lock`), then run `taqsim build`"));
+        let one = "take either side (`git checkout --ours taqsim.lock`), then run `taqsim build`";
+        let hint = if text.contains("\n[clips_csv]") { lock_csv::TAKE_A_SIDE } else { one };
+        return Err(Error::differs("`taqsim.lock` has merge conflicts").hint(hint));
     }
     let format: Format = toml::from_str(text).map_err(|cause| unreadable(text, &cause))?;
     if format.version != FORMAT {
@@ -39,9 +43,25 @@ pub(super) fn parse(text: &str) -> Result<Lock> {
         ))
         .hint("use the version of taqsim that wrote it, or a newer one"));
     }
-    let file: LockFile = toml::from_str(text).map_err(|cause| unreadable(text, &cause))?;
-    let (stated, lock) = (file.checksum, lock_of(file)?);
-    if stated == checksum(&lock) { Ok(lock) } else { Err(edited("its checksum does not match")) }
+    let mut file: LockFile = toml::from_str(text).map_err(|cause| unreadable(text, &cause))?;
+    let (stated, csv) = (file.checksum, file.clips_csv.take());
+    let mut lock = lock_of(file)?;
+    if stated != checksum(&body(&lock, csv.as_ref())) {
+        return Err(edited("its checksum does not match"));
+    }
+    if let Some(csv) = csv {
+        lock.clips = clips_in(&csv, read_csv(&csv.digest)?)?;
+    }
+    Ok(lock)
+}
+
+fn clips_in(csv: &CsvTable, bytes: Vec<u8>) -> Result<BTreeMap<String, ClipLine>> {
+    let clips = lock_csv::parse(&bytes).map_err(|cause| edited(&format!("`taqsim.lock.csv`: {cause}")))?;
+    if clips.len() == csv.lines {
+        Ok(clips)
+    } else {
+        Err(edited("`taqsim.lock.csv` has more or fewer lines"))
+    }
 }
 
 /// All of a lock but its format: to learn which it has before the rest is read.
@@ -58,13 +78,23 @@ struct LockFile {
     checksum: Digest,
     taqsim: String,
     dataset: DatasetTable,
+    #[serde(default)]
     clips: BTreeMap<String, ClipLine>,
+    clips_csv: Option<CsvTable>,
     steps: BTreeMap<String, StepLine>,
     tables: BTreeMap<String, TableLine>,
     #[serde(default)]
     failed: BTreeMap<String, String>,
     #[serde(default)]
     released: Vec<Released>,
+}
+
+/// Where the clips are, if not in the lock itself.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CsvTable {
+    lines: usize,
+    digest: Digest,
 }
 
 #[derive(Deserialize)]
@@ -92,19 +122,26 @@ fn lock_of(file: LockFile) -> Result<Lock> {
     })
 }
 
-fn checksum(lock: &Lock) -> Digest {
-    Digest::derive("taqsim 2026-11-21 lock v1", body(lock).as_bytes())
+fn checksum(body: &str) -> Digest {
+    Digest::derive("taqsim 2026-11-21 lock v1", body.as_bytes())
 }
 
 /// Everything after the checksum, which is over it.
-fn body(lock: &Lock) -> String {
+fn body(lock: &Lock, csv: Option<&CsvTable>) -> String {
     let mut text = String::new();
     line(&mut text, "taqsim", &quoted(&lock.taqsim));
     text.push_str("\n[dataset]\n");
     line(&mut text, "name", &quoted(&lock.name));
     line(&mut text, "version", &quoted(&lock.version));
     line(&mut text, "settings", &quoted(&lock.settings.to_string()));
-    table(&mut text, "clips", &lock.clips, clip_value);
+    match csv {
+        Some(csv) => {
+            text.push_str("\n[clips_csv]\n");
+            line(&mut text, "lines", &csv.lines.to_string());
+            line(&mut text, "digest", &quoted(&csv.digest.to_string()));
+        }
+        None => table(&mut text, "clips", &lock.clips, clip_value),
+    }
     table(&mut text, "steps", &lock.steps, step_value);
     table(&mut text, "tables", &lock.tables, table_value);
     if !lock.failed.is_empty() {
@@ -155,7 +192,7 @@ fn quoted(text: &str) -> String {
     toml + "\""
 }
 
-fn is_conflict_marker(line: &str) -> bool {
+pub(super) fn is_conflict_marker(line: &str) -> bool {
     ["<<<<<<< ", "||||||| ", ">>>>>>> "].iter().any(|marker| line.starts_with(marker)) || line == "======="
 }
 

@@ -12,6 +12,7 @@ mod entries;
 mod files;
 mod ingredients;
 mod lock;
+mod lock_csv;
 mod lock_text;
 mod needed;
 mod parquet;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Lock, Project};
+use super::{Lock, Project, lock_csv};
 use crate::error::{Error, Result};
 use crate::plan::{Observed, Sources};
 use crate::run::{self, Roots};
@@ -172,7 +172,8 @@ fn written(project: &Project) -> Result<Vec<String>> {
     let sums = draft.join("BLAKE3SUMS");
     let text = fs::read_to_string(&sums).map_err(|cause| Error::cannot_read(sums.display(), cause))?;
     let files = text.lines().filter_map(|line| Some(draft.join(line.split_once("  ")?.1)));
-    let all = files.chain([sums, project.lock_path()]);
+    let csv = Some(lock_csv::place(&project.lock_path())).filter(|path| path.exists());
+    let all = files.chain([sums, project.lock_path()]).chain(csv);
     let from_folder = |path: PathBuf| path.strip_prefix(&project.folder).map(Path::to_owned).unwrap_or(path);
     Ok(all.map(|path| from_folder(path).to_string_lossy().into_owned()).collect())
 }

@@ -1,4 +1,4 @@
-"""The digest of a table, computed as docs/DIGESTS.md says, from its Parquet file."""
+"""The digest of a table, computed as docs/DIGESTS.md says, from its Parquet file or files."""
 
 import struct
 import sys
@@ -10,7 +10,7 @@ from blake3 import blake3
 
 
 def digest(path):
-    """The digest of the table in the Parquet file `path`, as 64 hexadecimal digits."""
+    """The digest of the table in the Parquet file or folder `path`, as 64 hexadecimal digits."""
     table = pq.read_table(path, partitioning=None)
     columns = [(name, *encoder(table.schema.field(name).type)) for name in table.column_names]
     hashed = b"taqsim table v1\n" + count(len(columns))
