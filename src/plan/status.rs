@@ -71,9 +71,8 @@ impl<'m> Plan<'m> {
         let (unfresh, stale_keys) = (BTreeMap::new(), BTreeSet::new());
         let mut plan = Self { tasks, wholes, known, store, unfresh, stale_keys };
         (0..manifest.clips.len()).for_each(|clip| plan.look_at_clip(clip, sources));
-        let dataset_wide = (0..plan.tasks.steps.len()).filter(|step| !plan.tasks.steps[*step].is_per_clip());
-        for step in dataset_wide.collect::<Vec<_>>() {
-            plan.look_at(Task { step, clip: None }, sources);
+        for task in plan.tasks.dataset_wide().collect::<Vec<_>>() {
+            plan.look_at(task, sources);
         }
         plan.mark_what_must_be_remade();
         Ok(plan)

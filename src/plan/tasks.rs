@@ -63,6 +63,12 @@ impl<'m> Tasks<'m> {
         (0..self.steps.len()).flat_map(|step| self.of_step(step))
     }
 
+    /// The tasks that are for the whole dataset.
+    pub fn dataset_wide(&self) -> impl Iterator<Item = Task> {
+        let steps = (0..self.steps.len()).filter(|step| !self.steps[*step].is_per_clip());
+        steps.map(|step| Task { step, clip: None })
+    }
+
     /// How many tasks there are.
     pub fn len(&self) -> usize {
         (0..self.steps.len()).map(|step| self.n_of_step(step)).sum()

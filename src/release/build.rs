@@ -73,8 +73,10 @@ impl<'p> Planned<'p> {
         let draft_is_current = plan.is_all_fresh() && contents.recall(store).is_some();
         let draft_keys = contents.keys();
         if !draft_is_current {
-            let all: Vec<Task> = plan.tasks.all().collect();
-            plan.need_values(all, |name| run::OUTPUTS_OF_TABLES.contains(&name));
+            let clips = contents.clips_to_join(store);
+            let of_clips = clips.into_iter().flat_map(|clip| plan.of_clip(clip));
+            let tasks: Vec<Task> = of_clips.chain(plan.tasks.dataset_wide()).collect();
+            plan.need_values(tasks, |name| run::OUTPUTS_OF_TABLES.contains(&name));
         }
         Ok(Self { plan, sources, lock, draft_is_current, draft_keys })
     }

@@ -1,6 +1,6 @@
 //! What a draft is made of: enough to know which parts of it are current, and to write those that are not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::OnceLock;
 
@@ -118,6 +118,14 @@ impl<'a> Contents<'a> {
         let manifest = &self.project.manifest;
         self.ingredients
             .get_or_init(|| Ingredients::of(manifest, self.sources, self.results, self.failed, self.layout))
+    }
+
+    /// The clips of the parts that are not current: what they came to will be read.
+    pub(super) fn clips_to_join(&self, store: &dyn Store) -> BTreeSet<usize> {
+        let Ingredients { parts, groups, .. } = self.ingredients();
+        let numbered = groups.iter().flat_map(|(_, recipes)| recipes.iter().enumerate());
+        let stale = numbered.filter(|(part, recipe)| self.recall_part(*part, recipe, store).is_none());
+        stale.flat_map(|(part, _)| parts[part].iter().copied()).collect()
     }
 
     /// What the draft and its parts are remembered under.
