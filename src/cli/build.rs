@@ -14,7 +14,8 @@ use super::{Global, Talk, project};
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::plan::{Plan, Task};
-use crate::release::{self, Built, Options, Project, UpToDate};
+use crate::release::{self, Built, Looked, Options, Project, UpToDate};
+use crate::run::Seen;
 
 /// Bring the dataset up to date: run what is stale, write tables and lock
 #[derive(Debug, clap::Args)]
@@ -47,10 +48,13 @@ static CANCELLED: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode> {
     use_threads(args.jobs)?;
-    if let Some(found) = up_to_date(args, global)? {
-        talk.say(fact_of_up_to_date(&found));
-        return Ok(ExitCode::SUCCESS);
-    }
+    let seen = match look(args, global)? {
+        Looked::UpToDate(found) => {
+            talk.say(fact_of_up_to_date(&found));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Looked::Changed(seen) => seen,
+    };
     let project = project::open(global, talk)?;
     let selection = Selection::of(args, &project.manifest)?;
     finish_what_is_running_on_ctrl_c()?;
@@ -61,6 +65,7 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         locked: args.locked,
         allow_failed: args.allow_failed,
         memory: args.memory,
+        seen: &seen,
         cancelled: &CANCELLED,
         listener: &listener,
     };
@@ -74,13 +79,13 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// What there is, if the whole dataset was asked for and nothing changed since it was last built.
-fn up_to_date(args: &Args, global: &Global) -> Result<Option<UpToDate>> {
+/// Looks at the files of the last build, if the whole dataset was asked for.
+fn look(args: &Args, global: &Global) -> Result<Looked> {
     if args.clip.is_some() || args.step.is_some() {
-        return Ok(None);
+        return Ok(Looked::Changed(Seen::default()));
     }
     let folder = project::folder(global)?;
-    Ok(release::up_to_date(&folder, &project::cache(&folder, global), &global.roots))
+    Ok(release::look(&folder, &project::cache(&folder, global), &global.roots))
 }
 
 /// Which tasks the user asked for.

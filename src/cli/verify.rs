@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::{Global, Talk, project};
 use crate::error::{Error, Result};
 use crate::release::{self, FileState, Options, Project, Report, SourceState};
-use crate::run::Event;
+use crate::run::{Event, Seen};
 use crate::text::printable;
 
 /// Check manifest, sources and tables against the lock
@@ -84,8 +84,15 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
 fn rebuild(project: &Project, talk: &Talk) -> Result<()> {
     let progress = Progress::new(*talk);
     let listener = |event: &Event| progress.hear(event);
-    let options =
-        Options { locked: true, allow_failed: false, memory: None, cancelled: &NEVER, listener: &listener };
+    let seen = Seen::default();
+    let options = Options {
+        locked: true,
+        allow_failed: false,
+        memory: None,
+        seen: &seen,
+        cancelled: &NEVER,
+        listener: &listener,
+    };
     let built = release::rebuild(project, &options)?;
     if built.lock.is_some() {
         return Ok(());

@@ -8,7 +8,7 @@ use super::needed::remember_release;
 use super::{Lock, Project, snapshot};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Results, Sources, Task};
-use crate::run::{self, Event, Local, Outcome, Setting};
+use crate::run::{self, Event, Local, Outcome, Seen, Setting};
 use crate::store::{DiskStore, Key, Store};
 
 /// How to build.
@@ -19,6 +19,8 @@ pub struct Options<'a> {
     pub allow_failed: bool,
     /// How many bytes the tasks that run at one time may need together.
     pub memory: Option<u64>,
+    /// Files that were looked at already.
+    pub seen: &'a Seen,
     /// Becomes true when the user wants to stop.
     pub cancelled: &'a AtomicBool,
     /// Hears what happens, from any thread.
@@ -64,9 +66,14 @@ impl<'p> Planned<'p> {
     /// # Errors
     /// When the lock is damaged.
     pub fn of(project: &'p Project, store: &'p DiskStore) -> Result<Self> {
+        Self::knowing(&Seen::default(), project, store)
+    }
+
+    /// The same, where some files were looked at already.
+    fn knowing(seen: &Seen, project: &'p Project, store: &'p DiskStore) -> Result<Self> {
         let lock = project.lock()?;
         let locked = |clip: usize| lock.as_ref()?.clips.get(&project.manifest.clips[clip].id)?.source;
-        let sources = run::observe(&project.manifest, &project.roots, locked, store);
+        let sources = run::observe(&project.manifest, &project.roots, seen, locked, store);
         let mut plan = Plan::of(&project.manifest, &sources, store)?;
         let nobody = BTreeMap::new();
         let contents = Contents::new(project, &sources, &plan.known, &nobody);
@@ -148,7 +155,7 @@ pub fn build(project: &Project, store: &DiskStore, options: &Options) -> Result<
 }
 
 fn build_once(project: &Project, store: &DiskStore, options: &Options) -> Result<Built> {
-    let planned = Planned::of(project, store)?;
+    let planned = Planned::knowing(options.seen, project, store)?;
     let (mut built, results) =
         planned.carry_out(project, store, options, !planned.draft_is_current, |_| true)?;
     let may_write = built.failed.is_empty() || options.allow_failed;

@@ -42,6 +42,6 @@ pub use needed::needed;
 pub use parquet::write_table;
 pub use project::Project;
 pub use reader::read_table;
-pub use snapshot::{UpToDate, up_to_date};
+pub use snapshot::{Looked, UpToDate, look};
 pub use table::{Identity, Table};
 pub use verify::{Report, SourceState, rebuild, verify};

@@ -1,8 +1,8 @@
 //! The snapshot: every file that a complete build read or wrote, as it was then. A build with nothing to do asks
 //! for the stat of each and is done: it reads no manifest and no log. Deleting it loses nothing.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::{Lock, Project, lock_csv};
 use crate::error::{Error, Result};
 use crate::plan::{Observed, Sources};
-use crate::run::{self, Roots};
-use crate::store::{Digest, FileRecord, Store};
+use crate::run::{self, Roots, Seen};
+use crate::store::{Digest, FileRecord, Stat, Store, write_in_one_piece};
 
 /// Names the format of the file.
 const MAGIC: &[u8] = b"taqsim snapshot 1\n";
@@ -36,7 +36,7 @@ pub struct UpToDate {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Head {
     /// The program itself: another build of it may do other things.
-    tool: Option<FileRecord>,
+    tool: Option<Stat>,
     /// The folders that sources may lie in besides the project's.
     roots: Vec<PathBuf>,
     up_to_date: UpToDate,
@@ -54,48 +54,69 @@ struct Entry<'a> {
     record: FileRecord,
 }
 
-/// Whether nothing changed since the last complete build of the project in `folder`: what it came to.
+/// What comes of looking at the files of the last complete build.
+#[derive(Debug)]
+pub enum Looked {
+    /// None of them changed.
+    UpToDate(UpToDate),
+    /// Something changed, or there is no telling; these files did not.
+    Changed(Seen),
+}
+
+/// Looks at every file of the last complete build of the project in `folder`.
 ///
 /// `roots` are the folders that sources may lie in besides. Files that were changed so shortly before they were
 /// hashed that their stat proves nothing are hashed again.
-pub fn up_to_date(folder: &Path, cache: &Path, roots: &[PathBuf]) -> Option<UpToDate> {
-    let bytes = fs::read(cache.join("snapshot")).ok()?;
-    let (head, mut entries) = parse(&bytes)?;
-    if head.roots != roots || head.tool.map(|tool| tool.stat) != tool().map(|tool| tool.stat) {
-        return None;
+pub fn look(folder: &Path, cache: &Path, roots: &[PathBuf]) -> Looked {
+    let changed = || Looked::Changed(Seen::default());
+    let Ok(bytes) = fs::read(cache.join("snapshot")) else { return changed() };
+    let Some((head, entries)) = parse(&bytes).filter(|(head, _)| head.roots == roots) else {
+        return changed();
+    };
+    let Some(prefix) = folder.join("").to_str().map(str::to_owned) else { return changed() };
+    let (entries, n_unsettled) = entries_as_they_are(&head, entries, prefix);
+    let is_same = entries.len() == head.n_files && is_same_project(&head, folder, roots);
+    if !is_same {
+        let seen = entries.into_iter().map(|entry| (entry.path.to_owned(), entry.record));
+        return Looked::Changed(seen.collect());
     }
-    if head.absent.iter().any(|path| fs::symlink_metadata(folder.join(path)).is_ok()) {
-        return None;
-    }
-    if !head.globs.is_empty() {
-        let roots = Roots::new(folder, roots).ok()?;
-        let is_same = |(glob, matched): &(String, Vec<String>)| {
-            run::matching_tables(glob, &roots).is_ok_and(|found| found == *matched)
-        };
-        if !head.globs.iter().all(is_same) {
-            return None;
-        }
-    }
-    let mut settled = Vec::new();
-    let mut path = folder.to_owned().into_os_string();
-    path.push("/");
-    let n_folder = path.len();
-    let mut path = path.into_string().ok()?;
-    for number in 0..head.n_files {
-        let (entry, rest) = postcard::take_from_bytes::<Entry>(entries).ok()?;
-        entries = rest;
-        path.truncate(n_folder);
-        path.push_str(entry.path);
-        let now = run::still(Path::new(&path), &entry.record)?;
-        if now != entry.record {
-            settled.push((number, now));
-        }
-    }
-    if !settled.is_empty() {
+    if n_unsettled > 0 {
         // Next time their stat will do. Where that cannot be written down, they are hashed again.
-        let _ = renew(cache, &head, &bytes, &settled);
+        let _ = write(cache, &head, entries.into_iter());
     }
-    Some(head.up_to_date)
+    Looked::UpToDate(head.up_to_date)
+}
+
+/// The files that are what they were, and how many of them had to be hashed to tell.
+fn entries_as_they_are<'b>(head: &Head, mut bytes: &'b [u8], prefix: String) -> (Vec<Entry<'b>>, usize) {
+    let mut entries = Vec::new();
+    let mut n_unsettled = 0;
+    let mut path = prefix;
+    let n_prefix = path.len();
+    for _ in 0..head.n_files {
+        let Ok((entry, rest)) = postcard::take_from_bytes::<Entry>(bytes) else { break };
+        bytes = rest;
+        path.truncate(n_prefix);
+        path.push_str(entry.path);
+        if let Some(record) = run::still(Path::new(&path), &entry.record) {
+            n_unsettled += usize::from(record != entry.record);
+            entries.push(Entry { path: entry.path, record });
+        }
+    }
+    (entries, n_unsettled)
+}
+
+/// Whether everything else is as it was: the program, what is absent, what globs match.
+fn is_same_project(head: &Head, folder: &Path, roots: &[PathBuf]) -> bool {
+    let is_there = |path: &String| fs::symlink_metadata(folder.join(path)).is_ok();
+    if head.tool != tool() || head.absent.iter().any(is_there) {
+        return false;
+    }
+    let Ok(roots) = Roots::new(folder, roots) else { return false };
+    let matches = |(glob, matched): &(String, Vec<String>)| {
+        run::matching_tables(glob, &roots).is_ok_and(|found| found == *matched)
+    };
+    head.globs.iter().all(matches)
 }
 
 /// Takes down what the project's files are after a complete build; nothing where that is of no use.
@@ -185,46 +206,18 @@ fn absent(project: &Project, sources: &Sources) -> Vec<String> {
 }
 
 /// The program that is running.
-fn tool() -> Option<FileRecord> {
-    let path = std::env::current_exe().ok()?;
-    let stat = run::stat_of(&path).ok()?;
-    Some(FileRecord { stat, hashed_at: 0, digest: Digest::of(env!("CARGO_PKG_VERSION").as_bytes()) })
-}
-
-fn renew(cache: &Path, head: &Head, bytes: &[u8], settled: &[(usize, FileRecord)]) -> io::Result<()> {
-    let Some((_, mut rest)) = parse(bytes) else { return Ok(()) };
-    let mut settled = settled.iter().peekable();
-    let mut number = 0;
-    let entries = std::iter::from_fn(move || {
-        let (mut entry, after) = postcard::take_from_bytes::<Entry>(rest).ok()?;
-        rest = after;
-        if let Some((_, record)) = settled.next_if(|(settled, _)| *settled == number) {
-            entry.record = *record;
-        }
-        number += 1;
-        Some(entry)
-    });
-    write(cache, head, entries)
+fn tool() -> Option<Stat> {
+    std::env::current_exe().and_then(|path| run::stat_of(&path)).ok()
 }
 
 fn write<'e>(cache: &Path, head: &Head, entries: impl Iterator<Item = Entry<'e>>) -> io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(cache)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut to = BufWriter::with_capacity(1 << 20, file.as_file_mut());
-    let mut put = |to: &mut BufWriter<&mut File>, bytes: &[u8]| {
-        hasher.update(bytes);
-        to.write_all(bytes)
-    };
-    put(&mut to, MAGIC)?;
-    put(&mut to, &postcard::to_stdvec(head).map_err(io::Error::other)?)?;
+    let mut bytes = MAGIC.to_vec();
+    bytes = postcard::to_extend(head, bytes).map_err(io::Error::other)?;
     for entry in entries {
-        put(&mut to, &postcard::to_stdvec(&entry).map_err(io::Error::other)?)?;
+        bytes = postcard::to_extend(&entry, bytes).map_err(io::Error::other)?;
     }
-    to.write_all(hasher.finalize().as_bytes())?;
-    to.flush()?;
-    drop(to);
-    file.persist(cache.join("snapshot")).map_err(|error| error.error)?;
-    Ok(())
+    bytes.extend_from_slice(Digest::of(&bytes).as_bytes());
+    write_in_one_piece(&cache.join("snapshot"), &bytes)
 }
 
 /// What stands before the files, and the files as bytes; none where the snapshot is damaged.

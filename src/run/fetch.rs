@@ -20,10 +20,31 @@ use crate::store::{Digest, FileRecord, Stat, Store};
 /// granularity would leave it as it is. Two seconds is the coarsest clock of a file system in use (FAT).
 const GRANULARITY_NS: i64 = 2_000_000_000;
 
-/// Looks at the source of every clip. `locked` says what an absent source of a clip had in it.
+/// Files that were looked at already, by path, and what they are.
+#[derive(Debug, Default)]
+pub struct Seen(Vec<(String, FileRecord)>);
+
+impl Seen {
+    fn get(&self, path: &str) -> Option<FileRecord> {
+        let place = self.0.binary_search_by(|(seen, _)| seen.as_str().cmp(path)).ok()?;
+        Some(self.0[place].1)
+    }
+}
+
+impl FromIterator<(String, FileRecord)> for Seen {
+    fn from_iter<I: IntoIterator<Item = (String, FileRecord)>>(files: I) -> Self {
+        let mut files: Vec<(String, FileRecord)> = files.into_iter().collect();
+        files.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Self(files)
+    }
+}
+
+/// Looks at the source of every clip, but for those that were `seen`. `locked` says what an absent source of a
+/// clip had in it.
 pub fn observe(
     manifest: &Manifest,
     roots: &Roots,
+    seen: &Seen,
     locked: impl Fn(usize) -> Option<Digest> + Sync,
     store: &dyn Store,
 ) -> Sources {
@@ -34,6 +55,9 @@ pub fn observe(
     let same_source: Vec<&[usize]> = clips.chunk_by(|a, b| source(a) == source(b)).collect();
     let observed = same_source.into_par_iter().map(|clips| {
         let path = source(&clips[0]);
+        if let Some(record) = seen.get(path) {
+            return (clips, Observed::Here(record));
+        }
         let observed = match folders.find(path).and_then(|(at, stat)| record_under(path, &at, stat, store)) {
             Ok(record) => Observed::Here(record),
             Err(error) => match clips.iter().find_map(|clip| locked(*clip)) {

@@ -14,7 +14,7 @@ mod tests;
 pub use clip_tables::{matching_tables, open_tables};
 pub use executor::{Executor, Local};
 pub use fetch::{
-    digest_of_source, file_digest, file_record, files_below, observe, plain, probe, stat_of, still,
+    Seen, digest_of_source, file_digest, file_record, files_below, observe, plain, probe, stat_of, still,
 };
 pub use roots::Roots;
 

@@ -105,7 +105,7 @@ impl Bench {
 
     fn observed(&self) -> (Roots, Sources) {
         let roots = Roots::new(self.folder.path(), &[]).unwrap();
-        let sources = observe(&self.manifest, &roots, |_| None, &self.store);
+        let sources = observe(&self.manifest, &roots, &Seen::default(), |_| None, &self.store);
         (roots, sources)
     }
 

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
-use super::Digest;
 use super::record::Address;
+use super::{Digest, write_in_one_piece};
 
 /// Where a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,17 +54,13 @@ impl Index {
 
     /// Saves the index, in one piece.
     pub(super) fn save(&self, path: &Path, covered: &Covered) -> io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
         let mut bytes = MAGIC.to_vec();
         let head = postcard::to_stdvec(&(covered, self.n_records)).expect("names and numbers can be written");
         bytes.extend_from_slice(&(head.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&head);
         self.push_entries(&mut bytes);
         bytes.extend_from_slice(Digest::of(&bytes).as_bytes());
-        file.write_all(&bytes)?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        write_in_one_piece(path, &bytes)
     }
 
     pub(super) fn get(&self, address: Address) -> Option<Location> {

@@ -13,9 +13,9 @@ use super::record::Record;
 const HEADER: &[u8] = b"taqsim log 2\n";
 
 /// What is read of a log at a time, bytes: records that were written together are read together.
-const PAGE: usize = 1 << 14;
+const PAGE: usize = 1 << 12;
 /// How many pages of a log are kept.
-const PAGES: usize = 128;
+const PAGES: usize = 1024;
 
 /// The logs of a cache, open for reading, and for writing once something is added.
 #[derive(Debug)]

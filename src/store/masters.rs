@@ -1,13 +1,11 @@
 //! Masters: values that people may want to hear, a WAV file each, named by digest.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Digest;
-
-/// How the names of files begin that are still being written.
-const UNFINISHED: &str = ".new-";
+use super::piece::UNFINISHED;
+use super::{Digest, write_in_one_piece};
 
 /// The file of a master in this folder.
 pub(super) fn path_of(folder: &Path, digest: &Digest) -> PathBuf {
@@ -21,10 +19,7 @@ pub(super) fn write(folder: &Path, digest: &Digest, bytes: &[u8]) -> io::Result<
     let parent = path.parent().unwrap_or(folder);
     fs::create_dir_all(parent)?;
     // Not synced: a master that a power cut tore fails its digest when read, and is made again.
-    let mut file = tempfile::Builder::new().prefix(UNFINISHED).suffix(".wav").tempfile_in(parent)?;
-    file.write_all(bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    write_in_one_piece(&path, bytes)
 }
 
 /// A file among the masters.

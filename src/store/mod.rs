@@ -12,6 +12,7 @@ mod logs;
 mod masters;
 mod outputs;
 mod packs;
+mod piece;
 mod recipe;
 mod record;
 
@@ -24,6 +25,7 @@ pub use gc::{Garbage, Needed, days_ago};
 pub use inventory::{Amount, Inventory};
 pub use lock::{CacheLock, Holder};
 pub use outputs::OutputDigests;
+pub use piece::write_in_one_piece;
 pub use recipe::{Difference, Key, KeyStem, Recipe};
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Records: the facts that a log holds.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, FileRecord, Key, OutputDigests, Recipe};
@@ -70,18 +72,25 @@ impl Address {
         Self::half(digest)
     }
 
-    // Domains of their own: no value or recipe of a stranger can be made to look like these.
-
     pub(super) fn of_name(name: &str) -> Self {
-        Self::half(&Digest::derive("taqsim 2026-11-21 name v1", name.as_bytes()))
+        Self::of_text(b'n', name)
     }
 
     pub(super) fn of_file(path: &str) -> Self {
-        Self::half(&Digest::derive("taqsim 2026-11-21 path v1", path.as_bytes()))
+        Self::of_text(b'f', path)
     }
 
     pub(super) fn of_pace(kind: &str) -> Self {
-        Self::half(&Digest::derive("taqsim 2026-11-21 pace v1", kind.as_bytes()))
+        Self::of_text(b'p', kind)
+    }
+
+    /// A domain of its own: no value or recipe of a stranger can be made to look like a name.
+    fn of_text(sort: u8, text: &str) -> Self {
+        static HASHER: LazyLock<blake3::Hasher> =
+            LazyLock::new(|| blake3::Hasher::new_derive_key("taqsim 2026-11-21 address v1"));
+        let mut hasher = HASHER.clone();
+        hasher.update(&[sort]).update(text.as_bytes());
+        Self::half(&Digest::from_bytes(*hasher.finalize().as_bytes()))
     }
 
     fn half(digest: &Digest) -> Self {
