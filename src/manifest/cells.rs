@@ -33,7 +33,7 @@ impl<'t> Rows<'t> {
 
     /// Begins with the row that starts at this byte.
     #[must_use]
-    pub(super) fn from_byte(self, at: usize) -> Self {
+    pub(super) fn after_byte(self, at: usize) -> Self {
         Self { at, ..self }
     }
 

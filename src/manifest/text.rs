@@ -133,7 +133,7 @@ impl Text {
         let row = table.row_starts.partition_point(|start| *start <= byte).checked_sub(1)?;
         let mut cells = Vec::new();
         let rows = Rows::new(&self.text, table.delimiter);
-        rows.from_byte(table.row_starts[row]).next(&mut cells, table.columns.len());
+        rows.after_byte(table.row_starts[row]).next(&mut cells, table.columns.len());
         let nth = cells.iter().position(|cell| byte <= cell.span.end);
         let column = nth.and_then(|nth| table.columns.get(nth)).map(String::as_str);
         (row > 0).then_some((row, column))
@@ -144,7 +144,7 @@ impl Text {
         let table = self.table.as_ref()?;
         let nth = table.columns.iter().position(|name| name == column)?;
         let mut cells = Vec::new();
-        Rows::new(&self.text, table.delimiter).from_byte(row).next(&mut cells, table.columns.len());
+        Rows::new(&self.text, table.delimiter).after_byte(row).next(&mut cells, table.columns.len());
         cells.get(nth).map(|cell| cell.span.clone())
     }
 

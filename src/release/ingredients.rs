@@ -162,7 +162,7 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) {
 fn push_outputs(bytes: &mut Vec<u8>, results: &Results, step: &str, clip: Option<usize>, names: &[&str]) {
     let outputs = results.of(step, clip);
     for name in names {
-        push_digest(bytes, outputs.as_ref().and_then(|outputs| outputs.get(*name).copied()));
+        push_digest(bytes, outputs.as_ref().and_then(|outputs| outputs.get(name).copied()));
     }
 }
 

@@ -30,8 +30,6 @@ mod verify;
 
 #[cfg(test)]
 mod fixture;
-#[cfg(test)]
-mod scale;
 
 pub use build::{Built, Options, Planned, build, freeze, warm};
 pub use checks::{FileState, FilesReport, verify_manifest, verify_tables};

@@ -123,7 +123,7 @@ impl DiskStore {
     /// # Errors
     /// When the disk fails.
     pub fn sync(&self) -> Result<()> {
-        let files = self.memory().to_sync();
+        let files = self.memory().take_unsynced();
         files.and_then(|files| files.sync()).map_err(|cause| self.cannot_write(cause))
     }
 
@@ -159,7 +159,7 @@ impl DiskStore {
     fn add(&self, records: &[Record]) -> Result<()> {
         let to_sync = {
             let mut memory = self.memory();
-            memory.add(records).and_then(|()| memory.to_sync_when_due())
+            memory.add(records).and_then(|()| memory.take_unsynced_when_due())
         };
         to_sync.and_then(|files| files.sync()).map_err(|cause| self.cannot_write(cause))
     }
@@ -236,16 +236,16 @@ impl Memory {
         self.has_new_damage |= self.damaged.insert(*digest);
     }
 
-    fn to_sync(&mut self) -> io::Result<ToSync> {
+    fn take_unsynced(&mut self) -> io::Result<ToSync> {
         self.n_unsynced = 0;
         self.last_sync = Instant::now();
         let files = self.packs.file_to_sync().into_iter().chain(self.logs.file_to_sync());
         files.collect::<io::Result<Vec<File>>>().map(ToSync)
     }
 
-    fn to_sync_when_due(&mut self) -> io::Result<ToSync> {
+    fn take_unsynced_when_due(&mut self) -> io::Result<ToSync> {
         let is_due = self.n_unsynced >= RECORDS_A_SYNC || self.last_sync.elapsed() >= TIME_A_SYNC;
-        if is_due { self.to_sync() } else { Ok(ToSync(Vec::new())) }
+        if is_due { self.take_unsynced() } else { Ok(ToSync(Vec::new())) }
     }
 }
 

@@ -129,7 +129,7 @@ impl Saved {
     /// Addresses are halves of digests, so they are spread evenly: the place is guessed, and then closed in on.
     fn get(&self, address: Address) -> Option<Location> {
         let (mut low, mut high) = (0, self.len());
-        let mut guess = ((address.0 >> 64) * self.len() as u128 >> 64) as usize;
+        let mut guess = (((address.0 >> 64) * self.len() as u128) >> 64) as usize;
         let mut step = 4;
         while low < high {
             let found = self.address(guess);
