@@ -306,6 +306,27 @@ mod tests {
     use crate::store::DiskStore;
 
     #[test]
+    fn a_stat_proves_something_only_where_no_later_write_could_have_left_it_as_it_is() {
+        const S: i64 = 1_000_000_000;
+        let record = |mtime, ctime, hashed_at| FileRecord {
+            stat: Stat { size: 1, mtime, ctime, inode: 1 },
+            hashed_at,
+            digest: Digest::of(b""),
+        };
+        for (what, mtime, ctime, hashed_at, settled) in [
+            ("hashed long after", 100 * S, 100 * S, 200 * S, true),
+            ("hashed at once", 100 * S, 100 * S, 100 * S + 1, false),
+            ("stamps of whole seconds", 100 * S, 100 * S, 101 * S, false),
+            ("stamps of two seconds", 100 * S, 100 * S, 102 * S, false),
+            ("times put back", 5 * S, 100 * S, 100 * S + 1, false),
+            ("a time of the future", 900 * S, 100 * S, 200 * S, false),
+            ("a clock that was put back", 100 * S, 100 * S, 50 * S, false),
+        ] {
+            assert_eq!(is_settled(&record(mtime, ctime, hashed_at)), settled, "{what}");
+        }
+    }
+
+    #[test]
     fn a_file_whose_size_and_mtime_were_restored_is_hashed_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.wav");

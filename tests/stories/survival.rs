@@ -278,3 +278,42 @@ fn memory_that_is_given_is_not_exceeded_and_changes_nothing() {
     assert!(space.published() == expected);
     space.run(&["build", "--memory", "much"]).exits(2);
 }
+
+/// The most memory that a process had at one time, bytes, as Linux tells while it runs.
+fn peak_of(child: &mut std::process::Child) -> u64 {
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").trim().parse().unwrap_or(0);
+        peak = peak.max(kilobytes * 1024);
+        std::thread::yield_now();
+    }
+    peak
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn clips_in_flight_take_no_more_memory_than_was_given() {
+    if !is_slow_suite_on() {
+        eprintln!("skipped: set TAQSIM_SLOW_TESTS=1 to build clips of minutes");
+        return;
+    }
+    const GIVEN: u64 = 160 << 20;
+    let space = Space::new();
+    for (name, seed) in [("one", 31), ("two", 32), ("three", 33)] {
+        space.write(&format!("sources/{name}.wav"), music(240.0, seed));
+    }
+    let peak = |words: &[&str]| {
+        let _ = fs::remove_dir_all(space.path("cache"));
+        let mut child = space.command(words).stderr(Stdio::null()).spawn().unwrap();
+        let peak = peak_of(&mut child);
+        assert!(child.wait().unwrap().success());
+        peak
+    };
+    let free = peak(&["build", "--jobs", "3"]);
+    let bounded = peak(&["build", "--jobs", "3", "--memory", "160M"]);
+    assert!(bounded < GIVEN, "{bounded} bytes; without a bound {free}");
+    assert!(bounded < free, "the bound makes a difference: {bounded} of {free} bytes");
+}
