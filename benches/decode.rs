@@ -1,7 +1,7 @@
-//! How fast audio is decoded and resampled, beside ffmpeg and sox: CPU seconds, medians of interleaved runs.
+//! How fast audio is decoded, beside ffmpeg: CPU seconds, medians of interleaved runs.
 //!
 //! `cargo bench --bench decode [-- MINUTES]` prints a Markdown table. Each measurement is a process of its
-//! own, whose CPU time Linux reports; elsewhere, and where ffmpeg or sox are absent, it says so.
+//! own, whose CPU time Linux reports; where ffmpeg is absent, it says so.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::env;
@@ -12,7 +12,6 @@ use std::process::{Command, Stdio};
 
 use taqsim::signal::decode::Source;
 use taqsim::signal::layout::Layout;
-use taqsim::signal::resample::Resampler;
 use taqsim::signal::wav::Pcm;
 
 const RUNS: usize = 5;
@@ -29,21 +28,16 @@ const CODECS: [(&str, &[&str]); 5] = [
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.as_slice() {
-        [job, file] => child(job, Path::new(file)),
+        [job, file] if job == "decode" => decode(Path::new(file)),
         [minutes] => compare(minutes.parse().unwrap()),
         _ => compare(10),
     }
 }
 
 /// Does one job and nothing else, so that its process's CPU time is the job's.
-fn child(job: &str, file: &Path) {
+fn decode(file: &Path) {
     let mut source = Source::open(BufReader::with_capacity(1 << 16, File::open(file).unwrap())).unwrap();
-    let mut planes = source.decode_all().unwrap();
-    if job == "resample" {
-        let samples = planes.swap_remove(0).into_iter().map(f64::from).collect();
-        planes =
-            vec![Resampler::new(RATE, RATE / 2).resample(samples).into_iter().map(|s| s as f32).collect()];
-    }
+    let planes = source.decode_all().unwrap();
     assert!(planes.iter().all(|plane| !plane.is_empty()));
 }
 
@@ -62,27 +56,9 @@ fn compare(minutes: u32) {
         let encode =
             Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(&original).args(codec).arg(&file).status();
         assert!(encode.unwrap().success(), "ffmpeg cannot make {name}");
-        let [ours, theirs] = medians(|| ourselves("decode", &file), || ffmpeg(&file));
+        let [ours, theirs] = medians(|| ourselves(&file), || ffmpeg(&file));
         println!("| decode {name} to f32 | {ours:.3} | ffmpeg {theirs:.3} | {:.2} |", ours / theirs);
     }
-    if present("sox", "--version") {
-        resampling(folder.path(), minutes);
-    } else {
-        println!("\nresampling skipped: sox is absent");
-    }
-}
-
-/// Both sides less the time that reading the file alone takes them.
-fn resampling(folder: &Path, minutes: u32) {
-    let file = folder.join("mono.wav");
-    fs::write(&file, synthetic(minutes, 1).to_wav().unwrap()).unwrap();
-    let [copy, sox_copy] = medians(|| ourselves("decode", &file), || sox(&file, &[]));
-    let [ours, theirs] = medians(|| ourselves("resample", &file), || sox(&file, &["rate", "-h", "22050"]));
-    let (ours, theirs) = (ours - copy, theirs - sox_copy);
-    println!(
-        "| resample 44.1 to 22.05 kHz, mono | {ours:.3} | sox rate -h {theirs:.3} | {:.2} |",
-        ours / theirs
-    );
 }
 
 /// Decaying notes, a new one every half second and side, and a little noise.
@@ -107,22 +83,13 @@ fn synthetic(minutes: u32, channels: u16) -> Pcm {
     Pcm { sample_rate: RATE, layout: Layout::new(channels, 0), samples }
 }
 
-fn ourselves(job: &str, file: &Path) -> f64 {
-    cpu_seconds(Command::new(env::current_exe().unwrap()).arg(job).arg(file))
+fn ourselves(file: &Path) -> f64 {
+    cpu_seconds(Command::new(env::current_exe().unwrap()).arg("decode").arg(file))
 }
 
 fn ffmpeg(file: &Path) -> f64 {
     let before = ["-v", "error", "-threads", "1", "-i"];
     cpu_seconds(Command::new("ffmpeg").args(before).arg(file).args(["-f", "f32le", "-y", "/dev/null"]))
-}
-
-fn sox(file: &Path, effect: &[&str]) -> f64 {
-    cpu_seconds(
-        Command::new("sox")
-            .arg(file)
-            .args(["-e", "float", "-b", "32", "-t", "raw", "/dev/null"])
-            .args(effect),
-    )
 }
 
 /// The CPU time of the command, which Linux adds to ours once it has ended: user and system, in ticks of

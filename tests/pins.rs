@@ -18,10 +18,10 @@ use taqsim::store::Digest;
 
 /// For each kind: version and defaults, then every output and its digest.
 const PINS: &str = r#"
-normalize v1 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
-  audio 5736b41a59d409c9f1c9ed066814f5726faa3690f24209388cb5ae022f2cb88e
+normalize v2 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
+  audio b90f979ddc949bfccac39ba8651f9c20b1a1e9f7ef0350b0b866ef6788e4e4d6
   ranges 6b78cd65589b6d447fdb848c74040820f6b1d4b35637b83b8db6d8be65bc5bf2
-  measures a426b609b7ba0c1dc2592922a026e8e2c02742c66158eb762ca8575d0bd78c4a
+  measures 5e9097050a9841b1348306c432dcea9a9ce378ad89de2849b7463c38557c7d81
 segment.whole v1 {}
   spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
 segment.ranges v1 {}
@@ -32,26 +32,26 @@ segment.silence v1 {"frame_length":2048,"hop_length":512,"min_length":0.0,"min_s
   spans 0c25e974b6cb5e279775db4c7aca66286c7182c7f111fdd9569e3a547e71595a
 segment.breath v1 {"decay":12.0,"floor":30.0,"gap":0.6,"gap_ratio":2.0,"max_length":30.0,"min_length":5.0}
   spans dedfe297f349680162af9547c5ca0024c40c8385705b7f75ca6b14e2220f3eed
-embed.spectral v1 {"hop_length":512,"n_fft":2048,"n_mels":128,"n_mfcc":20,"roll_percent":0.85}
-  features ea9f719afe25a14792a30cde8d8a300e93d0011112078ada8c1ef9e26e2adbd8
-embed.mfcc v1 {"hop_length":512,"htk":false,"lifter":0.0,"n_fft":2048,"n_mels":128,"n_mfcc":20}
-  features ba2983d8114e473077809d05a6b71f1b8391413d12fcd13244aa06622ab29266
-embed.mel v1 {"hop_length":512,"htk":false,"n_fft":2048,"n_mels":128}
-  features 94ac81c53ac7282d8f6e104db8e3effe8482cb0cb84b159b6574f2bfd5097cd0
-embed.chroma v1 {"bins_per_octave":36,"from":"stft","hop_length":512,"n_chroma":12,"n_fft":2048,"tuning":"estimate","win_len_smooth":41}
-  features fe2155b23dc0a5d3898985b28d0993786c99913d7dcabdda5d54eb2127f5f66f
-embed.cqt v1 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_bins":84,"tuning":0.0}
-  features db1b46ae09ac3e396492e37ce20a8a555635a7bf3c2dad94e2c70635b1ab5eb7
-embed.contrast v1 {"hop_length":512,"n_fft":2048}
-  features 807f41bba1735b67ff1be6fb857492352bfd0d7b7a4794628ac995b665091aef
-embed.tonnetz v1 {"bins_per_octave":36,"hop_length":512,"n_chroma":12,"tuning":"estimate"}
-  features a560db86892c82407baf6edeeb9056e46df0e6a550631af0318fc6aa0c9d5796
-embed.rhythm v1 {"hop_length":512,"start_bpm":120.0,"tightness":100.0,"win_length":384}
-  features 4a90e45a7a6f71a4bfaf9652c390625da250300fa42047997aebe293f75c62a6
-embed.fingerprint v1 {"from":"cqt","hop_length":256,"size":32}
-  features fb30f3460186509941fee693493e429346e0725c768ac1e7b6270d689eed0bc2
-embed.pitch v1 {"fmax":1760.0,"fmin":55.0,"frame_length":2048,"hop_length":256,"tonic":"estimate","top_db":40.0,"trough_threshold":0.1,"voicing_threshold":0.2}
-  features 687f74bb8eda39154a837b5fd65a44c2791a237aeefa07920b81ff59c3eb3a52
+embed.spectral v2 {"hop_length":512,"n_fft":2048,"n_mels":128,"n_mfcc":20,"roll_percent":0.85}
+  features 9fd43a941531f19396a73d76581a8a38466d46bb810fec75739b96e6ee40ced0
+embed.mfcc v2 {"hop_length":512,"htk":false,"lifter":0.0,"n_fft":2048,"n_mels":128,"n_mfcc":20}
+  features 0b959c597aefc4c8cc1ec05b25fd28b03f8349dc1c5bfddc3df2cfc1ffd81f61
+embed.mel v2 {"hop_length":512,"htk":false,"n_fft":2048,"n_mels":128}
+  features 6ed3469933b53784e2282e0c0323256228d42205665813adaafe0f10b09d9fa0
+embed.chroma v2 {"bins_per_octave":36,"from":"stft","hop_length":512,"n_chroma":12,"n_fft":2048,"tuning":"estimate","win_len_smooth":41}
+  features 970934576613a9c6f78f2574a501ed1618abbb40baaba16ff38a0bc702f8f88c
+embed.cqt v2 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_bins":84,"tuning":0.0}
+  features f062b2b382331e1bfb54b89c227c4fe12f05be6f29cb2f5869505bfc9ef766d8
+embed.contrast v2 {"hop_length":512,"n_fft":2048}
+  features 5214bb08cd2a5b0844c3124ec93ffb562c825d3916a843f573e8e0969f932fec
+embed.tonnetz v2 {"bins_per_octave":36,"hop_length":512,"n_chroma":12,"tuning":"estimate"}
+  features cf1c43af8e0fbe3723637c9680b73b81ebef727a3c91a619fefd5b2c7c61fc05
+embed.rhythm v2 {"hop_length":512,"start_bpm":120.0,"tightness":100.0,"win_length":384}
+  features 9c19d152629099d0b699b09fd52a29b259df24228a877f5f1aa7a3fa1bcc1f1c
+embed.fingerprint v2 {"from":"cqt","hop_length":256,"size":32}
+  features 1f2b8acad1e666d0acbde1743b2db1b5ef34a422e86539bbb3d81802cc5d5ee9
+embed.pitch v2 {"fmax":1760.0,"fmin":55.0,"frame_length":2048,"hop_length":256,"tonic":"estimate","top_db":40.0,"trough_threshold":0.1,"voicing_threshold":0.2}
+  features f2dc19e9671f4d78b24913f1d6ac10b7ee01ee93d78aae645e874b50ae5e542a
 reduce.pca v1 {"dims":2,"scale":"zscore"}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}

@@ -79,7 +79,7 @@ impl Default for Normalize {
 
 impl Stage for Normalize {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {
@@ -374,7 +374,7 @@ mod tests {
         let first = outputs(&stage, mp3.clone()).unwrap();
         assert_eq!(first, outputs(&stage, mp3).unwrap());
         let digest = blake3::hash(&first[0].1).to_hex();
-        assert_eq!(digest.as_str(), "af8c108f18e82ffd0b3aba663b0c59ff19fb577d2c4ebdd7b5d1562401edc22a");
+        assert_eq!(digest.as_str(), "6236c5917df6e2c6022c3a8770fc33df16adbf2e3157019ae89782684d272aa8");
     }
 
     #[test]

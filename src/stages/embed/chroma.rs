@@ -77,7 +77,7 @@ impl Default for Chroma {
 
 impl Stage for Chroma {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {

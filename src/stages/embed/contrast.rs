@@ -35,7 +35,7 @@ impl Default for Contrast {
 
 impl Stage for Contrast {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {

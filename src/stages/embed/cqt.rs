@@ -50,7 +50,7 @@ impl Default for ConstantQ {
 
 impl Stage for ConstantQ {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {

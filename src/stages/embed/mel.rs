@@ -43,7 +43,7 @@ impl Default for Mel {
 
 impl Stage for Mel {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -54,7 +54,7 @@ impl Default for Mfcc {
 
 impl Stage for Mfcc {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -108,7 +108,7 @@ impl Default for Pitch {
 
 impl Stage for Pitch {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -52,7 +52,7 @@ impl Default for Rhythm {
 
 impl Stage for Rhythm {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {

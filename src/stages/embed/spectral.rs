@@ -62,7 +62,7 @@ impl Default for Spectral {
 
 impl Stage for Spectral {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -44,7 +44,7 @@ impl Default for Tonnetz {
 
 impl Stage for Tonnetz {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {
