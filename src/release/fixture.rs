@@ -223,7 +223,11 @@ fn measures(n: usize) -> Measures {
         channels: 2,
         duration_s: n as f64,
         loudness_lufs: (n == 1).then_some(-20.5),
+        loudness_range_lu: Some(6.5),
+        momentary_max_lufs: Some(-15.0),
+        short_term_max_lufs: None,
         true_peak_dbtp: Some(-3.0),
+        channels_to_master: "mean of FL FR".into(),
         gain_db: -2.5,
     }
 }

@@ -272,7 +272,7 @@ fn label_values<'a>(vocabulary: &Vocabulary, labels: impl Iterator<Item = Option
     }
 }
 
-fn measure_columns(batch: &Batch) -> [(String, Values); 7] {
+fn measure_columns(batch: &Batch) -> [(String, Values); 11] {
     let of = |clip: &usize| batch.built.get(clip).map(|built| &built.measures);
     let floats = |get: fn(&Measures) -> Option<f64>| {
         Values::Floats(batch.clips.iter().map(|clip| of(clip).and_then(get)).collect())
@@ -280,14 +280,20 @@ fn measure_columns(batch: &Batch) -> [(String, Values); 7] {
     let ints = |get: fn(&Measures) -> u32| {
         Values::Ints(batch.clips.iter().map(|clip| of(clip).map(|found| i64::from(get(found)))).collect())
     };
-    let codecs = batch.clips.iter().map(|clip| of(clip).map(|measures| measures.codec.clone())).collect();
+    let texts = |get: fn(&Measures) -> &String| {
+        Values::Texts(batch.clips.iter().map(|clip| of(clip).map(|measures| get(measures).clone())).collect())
+    };
     [
         ("duration_s".to_owned(), floats(|measures| Some(measures.duration_s))),
-        ("codec".to_owned(), Values::Texts(codecs)),
+        ("codec".to_owned(), texts(|measures| &measures.codec)),
         ("sample_rate_hz".to_owned(), ints(|measures| measures.sample_rate_hz)),
         ("channels".to_owned(), ints(|measures| measures.channels)),
         ("loudness_lufs".to_owned(), floats(|measures| measures.loudness_lufs)),
+        ("loudness_range_lu".to_owned(), floats(|measures| measures.loudness_range_lu)),
+        ("momentary_max_lufs".to_owned(), floats(|measures| measures.momentary_max_lufs)),
+        ("short_term_max_lufs".to_owned(), floats(|measures| measures.short_term_max_lufs)),
         ("true_peak_dbtp".to_owned(), floats(|measures| measures.true_peak_dbtp)),
+        ("channels_to_master".to_owned(), texts(|measures| &measures.channels_to_master)),
         ("gain_db".to_owned(), floats(|measures| Some(measures.gain_db))),
     ]
 }

@@ -14,6 +14,11 @@ const FRONT_RIGHT: u32 = 1 << 1;
 const LOW_FREQUENCY: u32 = 1 << 3;
 const REAR: u32 = (1 << 4) | (1 << 5);
 const SIDE: u32 = (1 << 9) | (1 << 10);
+/// The speakers' usual short names, in the order of their bits.
+const NAMES: [&str; 18] = [
+    "FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR", "TC", "TFL", "TFC", "TFR", "TBL",
+    "TBC", "TBR",
+];
 /// The speakers that WAVE defines; the bits above them are reserved.
 const DEFINED: u32 = (1 << 18) - 1;
 
@@ -78,6 +83,33 @@ impl Layout {
         mean
     }
 
+    /// What [`Layout::downmix`] does with each channel, for people: `mean of FL FR FC SL SR without LFE`. Channels
+    /// whose loudspeakers are not known are numbers from 1.
+    pub fn downmix_account(self) -> String {
+        let heard = self.mono_channels();
+        let names = |channels: &[usize]| {
+            channels.iter().map(|&channel| self.name(channel)).collect::<Vec<_>>().join(" ")
+        };
+        let left_out: Vec<usize> =
+            (0..usize::from(self.channels)).filter(|channel| !heard.contains(channel)).collect();
+        match (heard.as_slice(), left_out.as_slice()) {
+            ([only], []) => self.name(*only),
+            (heard, []) => format!("mean of {}", names(heard)),
+            (heard, left_out) => format!("mean of {} without {}", names(heard), names(left_out)),
+        }
+    }
+
+    /// The names of the channels' loudspeakers, in their order: `FL FR`.
+    pub fn names(self) -> String {
+        (0..usize::from(self.channels)).map(|channel| self.name(channel)).collect::<Vec<_>>().join(" ")
+    }
+
+    fn name(self, channel: usize) -> String {
+        let speaker = self.speaker(channel).map(u32::trailing_zeros);
+        let name = speaker.and_then(|bit| NAMES.get(bit as usize));
+        name.map_or_else(|| (channel + 1).to_string(), |name| (*name).to_owned())
+    }
+
     fn speaker(self, channel: usize) -> Option<u32> {
         (0..18).map(|bit| 1 << bit).filter(|speaker| self.mask & speaker != 0).nth(channel)
     }
@@ -111,6 +143,19 @@ mod tests {
         let planes: Vec<Vec<f32>> = [1.0, 2.0, 3.0, 99.0, 4.0, 5.0].map(|sample| vec![sample; 2]).to_vec();
         assert_eq!(Layout::new(6, FIVE_ONE).downmix(&planes), [3.0, 3.0]);
         assert_eq!(Layout::new(1, LOW_FREQUENCY).mono_channels(), [0]);
+    }
+
+    #[test]
+    fn a_downmix_says_what_it_did() {
+        for (channels, mask, expected) in [
+            (1, 0, "FC"),
+            (2, 0, "mean of FL FR"),
+            (3, 0, "mean of 1 2 3"),
+            (6, FIVE_ONE, "mean of FL FR FC BL BR without LFE"),
+            (8, SEVEN_ONE, "mean of FL FR FC BL BR SL SR without LFE"),
+        ] {
+            assert_eq!(Layout::new(channels, mask).downmix_account(), expected);
+        }
     }
 
     #[test]

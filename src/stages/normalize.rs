@@ -79,7 +79,7 @@ impl Default for Normalize {
 
 impl Stage for Normalize {
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn reads(&self) -> &'static [&'static str] {
@@ -89,7 +89,7 @@ impl Stage for Normalize {
     fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
         let mut source = Source::open(inputs.one("source")?.reader()?)?;
         let master = self.decode(&mut source, context)?;
-        let gain_db = self.gain_db(&master.meter)?;
+        let gain_db = self.gain_db(&master)?;
         let measures = master.measures(source.probe(), gain_db);
         let pieces = Pieces { sample_rate: master.sample_rate, pieces: self.pieces(&master.stretches) };
         drop(source);
@@ -165,12 +165,12 @@ impl Normalize {
     }
 
     /// The gain, dB, rounded down to 0.0001 dB so that what is recorded is what is applied.
-    fn gain_db(&self, meter: &Meter) -> Result<f64> {
+    fn gain_db(&self, master: &Master) -> Result<f64> {
         let OrKeep::To(target) = self.loudness else { return Ok(0.0) };
-        let Some((loudness, peak)) = meter.integrated().zip(meter.true_peak()) else {
-            let cause = "it is silent or shorter than 0.4 s";
+        let Some((loudness, peak)) = master.meter.integrated().zip(master.meter.true_peak()) else {
+            let (cause, hint) = master.why_no_loudness();
             return Err(Error::world(format!("cannot bring the clip's loudness to {target} LUFS: {cause}"))
-                .hint("set `loudness = \"keep\"` in `[normalize]`, or leave the clip out"));
+                .hint(hint));
         };
         let gain = (target - loudness).min(self.true_peak - peak);
         Ok((gain * 1e4).floor() / 1e4)
@@ -189,6 +189,24 @@ impl Normalize {
 }
 
 impl Master {
+    /// A cause, and what to do about it.
+    fn why_no_loudness(&self) -> (&'static str, &'static str) {
+        let keep = "set `loudness = \"keep\"` in `[normalize]`, or leave the clip out";
+        if self.meter.is_too_short() {
+            (
+                "none of its ranges is as long as 0.4 s, and shorter audio has no loudness (ITU-R BS.1770-4)",
+                keep,
+            )
+        } else if self.source_meter.integrated().is_some() {
+            (
+                "its channels cancel each other out",
+                "set `channels = \"keep\"` in `[normalize]`, or mend the source",
+            )
+        } else {
+            ("it is silent", keep)
+        }
+    }
+
     fn measures(&self, source: &Probe, gain_db: f64) -> Measures {
         let rounded = |value: f64| (value * 1e4).round() / 1e4;
         Measures {
@@ -197,7 +215,15 @@ impl Master {
             channels: u32::from(source.layout.channels()),
             duration_s: self.source_frames as f64 / f64::from(source.sample_rate),
             loudness_lufs: self.source_meter.integrated().map(rounded),
+            loudness_range_lu: self.source_meter.range().map(rounded),
+            momentary_max_lufs: self.source_meter.momentary_max().map(rounded),
+            short_term_max_lufs: self.source_meter.short_term_max().map(rounded),
             true_peak_dbtp: self.source_meter.true_peak().map(rounded),
+            channels_to_master: if self.layout == source.layout {
+                source.layout.names()
+            } else {
+                source.layout.downmix_account()
+            },
             gain_db,
         }
     }
@@ -342,6 +368,17 @@ mod tests {
     }
 
     #[test]
+    fn channels_that_cancel_each_other_out_are_named() {
+        let source = noise(44_100, Layout::new(1, 0), 1.0, 0.1);
+        let samples = source.samples.iter().flat_map(|&sample| [sample, -sample]).collect();
+        let source = Pcm { layout: Layout::new(2, 0), samples, ..source };
+        let error = outputs(&Normalize::default(), source.to_wav().unwrap()).unwrap_err();
+        assert!(error.message.ends_with("its channels cancel each other out"), "{error}");
+        let (.., measures) = run(&KEEP, &source);
+        assert_eq!(measures.channels_to_master, "FL FR");
+    }
+
+    #[test]
     fn the_source_is_measured_as_it_is() {
         let source = noise(48_000, Layout::new(2, 0), 2.0, 0.1);
         let (_, pieces, measures) = run(&Normalize::default(), &source);
@@ -350,7 +387,10 @@ mod tests {
         let meter = measure(&source, &whole);
         assert!((measures.loudness_lufs.unwrap() - meter.integrated().unwrap()).abs() < 1e-3);
         assert!((measures.true_peak_dbtp.unwrap() - meter.true_peak().unwrap()).abs() < 1e-3);
+        assert!((measures.momentary_max_lufs.unwrap() - meter.momentary_max().unwrap()).abs() < 1e-3);
+        assert_eq!((measures.loudness_range_lu, measures.short_term_max_lufs), (None, None));
         assert_eq!((measures.sample_rate_hz, measures.channels), (48_000, 2));
+        assert_eq!(measures.channels_to_master, "mean of FL FR");
     }
 
     #[test]

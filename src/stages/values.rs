@@ -56,8 +56,17 @@ pub struct Measures {
     pub duration_s: f64,
     /// Integrated loudness of the clip's ranges in the source, LUFS; none where it is undefined.
     pub loudness_lufs: Option<f64>,
+    /// Loudness range of the clip's ranges in the source, LU (EBU Tech 3342); none where no 3 s of them have a
+    /// loudness.
+    pub loudness_range_lu: Option<f64>,
+    /// The largest momentary loudness (of 400 ms) in the source, LUFS (EBU Tech 3341); none where all are shorter.
+    pub momentary_max_lufs: Option<f64>,
+    /// The largest short-term loudness (of 3 s) in the source, LUFS (EBU Tech 3341); none where all are shorter.
+    pub short_term_max_lufs: Option<f64>,
     /// True peak of the clip's ranges in the source, dBTP; none where the source is silent.
     pub true_peak_dbtp: Option<f64>,
+    /// What became of the source's channels: `mean of FL FR`, `FL FR` where they were kept.
+    pub channels_to_master: String,
     /// The gain that was applied, dB.
     pub gain_db: f64,
 }
