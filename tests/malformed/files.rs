@@ -13,6 +13,8 @@ const FRAMES: usize = 4000;
 /// Every container.
 pub(crate) fn every() -> Vec<File> {
     let mut files = encoded();
+    let m4a = files.iter().find(|(name, _)| name == "m4a").map(|(_, bytes)| noted(bytes));
+    files.extend(m4a.map(|file| ("m4a with a note".to_owned(), file)));
     files.extend(wavs());
     files.extend([("rf64".to_owned(), rf64()), ("aiff".to_owned(), aiff()), ("caf".to_owned(), caf())]);
     files.extend(
@@ -29,6 +31,26 @@ fn encoded() -> Vec<File> {
     paths.retain(|path| path.extension().is_none_or(|extension| extension != "sh"));
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
     paths.iter().map(|path| (name(path), std::fs::read(path).unwrap())).collect()
+}
+
+/// An M4A with iTunes' note of its priming in place of the edit list, at the end of `moov`, which ends the file.
+fn noted(m4a: &[u8]) -> Vec<u8> {
+    let atom = |kind: &[u8; 4], body: Vec<u8>| {
+        [(body.len() as u32 + 8).to_be_bytes().to_vec(), kind.to_vec(), body].concat()
+    };
+    let text = b"\0\0\0\x01\0\0\0\0 00000000 00000400 00000000 0000000000001200".to_vec();
+    let name = atom(b"name", b"\0\0\0\0iTunSMPB".to_vec());
+    let item = atom(b"----", [name, atom(b"data", text)].concat());
+    let metadata = atom(b"meta", [vec![0; 4], atom(b"ilst", item)].concat());
+    let user = atom(b"udta", metadata);
+    let at = |kind: &[u8; 4]| m4a.windows(4).rposition(|bytes| bytes == kind).unwrap();
+    let (edits, movie) = (at(b"edts"), at(b"moov") - 4);
+    let mut file = m4a.to_vec();
+    file[edits..edits + 4].copy_from_slice(b"free");
+    let size = (m4a.len() - movie + user.len()) as u32;
+    file[movie..movie + 4].copy_from_slice(&size.to_be_bytes());
+    file.extend(user);
+    file
 }
 
 /// WAV of each format that is read without an encoder.

@@ -26,10 +26,19 @@ pub(super) struct Movie {
     pub(super) edits: Vec<Edit>,
     /// Its audio comes in fragments, of which its header does not know how many there are.
     pub(super) fragmented: bool,
+    /// What iTunes wrote of its priming: the frames to skip, and how many follow that are heard.
+    pub(super) itunes: Option<(u64, u64)>,
+    /// A track is encrypted: its samples are `drms` (iTunes) or `enca` (ISO/IEC 14496-12, 8.12).
+    pub(super) protected: bool,
 }
 
 /// Where a fragment says how many packets it has.
 const RUNS: [&[u8; 4]; 3] = [b"moof", b"traf", b"trun"];
+
+/// Bytes of the note that iTunes leaves, and more.
+const LONGEST_NOTE: u64 = 400;
+/// Frames; encoders prime with some thousands.
+const MOST_PRIMING: u64 = 1 << 20;
 
 /// Neither files nor atoms of music files come near to this many children.
 const MOST_ATOMS: usize = 4096;
@@ -63,9 +72,51 @@ fn read_movie(stream: &mut (impl Read + Seek), length: u64) -> Option<Movie> {
     let movie_scale = u32::from_be_bytes(read_at(stream, header.start + movie_scale)?);
     let parts = children(stream, movie);
     let fragmented = parts.iter().any(|atom| atom.kind == *b"mvex");
-    let tracks = parts.into_iter().filter(|atom| atom.kind == *b"trak");
-    let edits = tracks.filter_map(|track| read_track(stream, track, movie_scale)).collect();
-    Some(Movie { edits, fragmented })
+    let tracks: Vec<Atom> = parts.into_iter().filter(|atom| atom.kind == *b"trak").collect();
+    let protected = tracks.iter().any(|track| is_protected(stream, *track));
+    let edits = tracks.into_iter().filter_map(|track| read_track(stream, track, movie_scale)).collect();
+    Some(Movie { edits, fragmented, protected, itunes: read_itunes(stream, movie) })
+}
+
+/// The free-form item `iTunSMPB`: in hexadecimal, nothing, the priming, the padding and the frames that are heard.
+fn read_itunes(stream: &mut (impl Read + Seek), movie: Atom) -> Option<(u64, u64)> {
+    let users = children(stream, movie).into_iter().filter(|atom| atom.kind == *b"udta");
+    let note = users.filter_map(|user| read_note(stream, user)).next()?;
+    let mut numbers = note.split_ascii_whitespace().map(|word| u64::from_str_radix(word, 16));
+    let (priming, frames) = (numbers.nth(1)?.ok()?, numbers.nth(1)?.ok()?);
+    (frames > 0 && priming < MOST_PRIMING).then_some((priming, frames))
+}
+
+fn read_note(stream: &mut (impl Read + Seek), user: Atom) -> Option<String> {
+    let metadata = child(stream, user, b"meta")?;
+    // Its children come after its version and flags.
+    let list = child(stream, Atom { start: metadata.start + 4, ..metadata }, b"ilst")?;
+    let items = children(stream, list).into_iter().filter(|item| item.kind == *b"----");
+    items.filter_map(|item| read_item(stream, item, b"iTunSMPB")).next()
+}
+
+/// The text of the item called `name`.
+fn read_item(stream: &mut (impl Read + Seek), item: Atom, name: &[u8; 8]) -> Option<String> {
+    let called = child(stream, item, b"name")?;
+    if read_at::<8>(stream, called.start + 4)? != *name {
+        return None;
+    }
+    let data = child(stream, item, b"data")?;
+    stream.seek(SeekFrom::Start(data.start + 8)).ok()?;
+    let mut text = String::new();
+    stream
+        .take((data.end - data.start).saturating_sub(8).min(LONGEST_NOTE))
+        .read_to_string(&mut text)
+        .ok()?;
+    Some(text)
+}
+
+fn is_protected(stream: &mut (impl Read + Seek), track: Atom) -> bool {
+    let path = [b"mdia", b"minf", b"stbl", b"stsd"];
+    let table = path.iter().try_fold(track, |parent, kind| child(stream, parent, kind));
+    // The entries of the table come after its version, flags and count; the kind of each after its size.
+    let kind = table.and_then(|table| read_at::<4>(stream, table.start + 12));
+    kind.is_some_and(|kind| [*b"drms", *b"enca"].contains(&kind))
 }
 
 fn read_track(stream: &mut (impl Read + Seek), track: Atom, movie_scale: u32) -> Option<Edit> {
@@ -196,6 +247,16 @@ mod tests {
         let at = file.windows(4).position(|kind| kind == b"udta").unwrap();
         file[at..at + 4].copy_from_slice(b"mvex");
         assert!(read(&mut Cursor::new(&file), file.len() as u64).fragmented);
+    }
+
+    #[test]
+    fn a_file_under_drm_says_so() {
+        for kind in [b"drms", b"enca"] {
+            let mut file = CHIRP.to_vec();
+            let at = file.windows(4).position(|kind| kind == b"mp4a").unwrap();
+            file[at..at + 4].copy_from_slice(kind);
+            assert!(read(&mut Cursor::new(&file), file.len() as u64).protected);
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@ mod edit_list;
 mod open;
 mod packets;
 mod plain;
+mod refused;
 mod rf64;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +16,7 @@ use std::io::{Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use self::packets::Packets;
+pub use self::tags::Tags;
 use super::layout::Layout;
 use crate::error::{Error, Result};
 
@@ -64,12 +67,18 @@ impl Source {
         &self.packets.probe
     }
 
+    /// What its tags say.
+    pub fn tags(&mut self) -> Tags {
+        self.packets.tags()
+    }
+
     /// Decodes the whole source.
     ///
     /// # Errors
     /// When it is damaged, shorter than its header says, or holds no audio or samples that are no numbers.
     pub fn decode_all(&mut self) -> Result<Planes> {
         contain(|| {
+            self.packets.asked = None;
             let planes = self.decode_frames(0, i64::MAX)?;
             self.check_complete()?;
             if planes.iter().all(Vec::is_empty) { Err(cannot("it holds no audio")) } else { Ok(planes) }
@@ -81,7 +90,8 @@ impl Source {
     ///
     /// # Errors
     /// As [`Source::decode_all`], and when the range holds no frame or ends past the source's end. Damage
-    /// outside the range is not seen.
+    /// outside the range is not seen, unless the range cannot be reached without what is damaged; the error says
+    /// whether it lies within the range.
     pub fn decode_range(&mut self, start: f64, end: f64) -> Result<Planes> {
         let (first, last) = self.frames_of(start, end)?;
         let timing = self.packets.timing;
@@ -90,6 +100,8 @@ impl Source {
             if let Some(frames) = known.filter(|&frames| frames < last) {
                 return Err(self.past_the_end(start, end, frames));
             }
+            self.packets.asked =
+                Some((timing.first.saturating_add(first), timing.first.saturating_add(last)));
             let planes = self.decode_frames(first, last)?;
             if planes.first().is_some_and(|plane| plane.len() as i64 == last - first) {
                 return Ok(planes);

@@ -14,7 +14,7 @@ use symphonia::core::meta::MetadataOptions;
 
 use super::edit_list::{self, Edit, Movie};
 use super::plain::{self, Plain};
-use super::{Probe, cannot};
+use super::{Probe, cannot, refused};
 use crate::error::{Error, Result};
 use crate::signal::layout::Layout;
 
@@ -79,6 +79,12 @@ where
         ));
     }
     let movie = edit_list::read(&mut stream, length);
+    if movie.protected {
+        return Err(refused::protected());
+    }
+    if let Some(error) = refused::kind(&mut stream) {
+        return Err(error);
+    }
     stream.rewind().map_err(cannot)?;
     let header = plain::header(&mut stream)?;
     stream.rewind().map_err(cannot)?;
@@ -203,7 +209,19 @@ fn heard(
     match movie.edits.iter().find(|edit| edit.track == track.id) {
         Some(edit) if movie.fragmented => (i64::try_from(edit.start).unwrap_or(0), None),
         Some(edit) => edited(edit, counted, rate),
-        None => (0, counted),
+        None => noted(movie, id, counted),
+    }
+}
+
+/// What iTunes noted counts where there is no edit.
+fn noted(movie: &Movie, id: AudioCodecId, counted: Option<i64>) -> (i64, Option<i64>) {
+    let note = movie.itunes.filter(|_| id == codec::CODEC_ID_AAC);
+    let Some((priming, frames)) = note else { return (0, counted) };
+    let end = i64::try_from(priming.saturating_add(frames)).unwrap_or(i64::MAX);
+    match counted {
+        // A note of more than there is cannot be about this track.
+        Some(counted) if end > counted => (0, Some(counted)),
+        _ => (priming as i64, Some(end)),
     }
 }
 
@@ -255,7 +273,9 @@ fn not_audio(cause: &Cause) -> Error {
 
 fn unsupported(codec: &str, cause: &Cause) -> Error {
     let cause = match cause {
-        Cause::Unsupported(what) if what.contains("too complex") => "AAC is read as AAC-LC, mono or stereo",
+        Cause::Unsupported(_) if codec == "aac" => {
+            "it is HE-AAC, another profile, or has more than two channels; AAC is read as AAC-LC, mono or stereo"
+        }
         Cause::Unsupported(_) => "there is no decoder for it",
         Cause::DecodeError(what) => what,
         _ => "its parameters make no sense",

@@ -9,6 +9,7 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::Timestamp;
 
 use super::open::{self, Opened, Timing};
+use super::tags::{self, Tags};
 use super::{Planes, Probe, cannot, time};
 use crate::error::{Error, Result};
 
@@ -16,6 +17,8 @@ use crate::error::{Error, Result};
 pub(super) struct Packets {
     pub(super) probe: Probe,
     pub(super) timing: Timing,
+    /// The media frames of the range that is being decoded; none for the whole source.
+    pub(super) asked: Option<(i64, i64)>,
     /// What the last packet decoded to; empty where it does not count.
     pub(super) decoded: Planes,
     container: Box<dyn FormatReader>,
@@ -42,6 +45,7 @@ impl Packets {
         Ok(Self {
             probe,
             timing,
+            asked: None,
             decoded,
             container,
             decoder,
@@ -52,6 +56,11 @@ impl Packets {
             cold,
             noise,
         })
+    }
+
+    /// What the tags before the first packet say.
+    pub(super) fn tags(&mut self) -> Tags {
+        tags::read(self.container.as_mut())
     }
 
     /// One past the last media frame that was decoded.
@@ -85,7 +94,7 @@ impl Packets {
     pub(super) fn decode_next(&mut self, wanted: i64) -> Result<Option<i64>> {
         loop {
             let Some(packet) = self.next_packet()? else { return Ok(None) };
-            let start = self.start_of(&packet)?;
+            let start = self.start_of(&packet, wanted)?;
             self.renew_noise(start)?;
             let frames = self.decode(&packet, start, wanted)?;
             self.noise = self.timing.noise_period.map(|period| (start.div_euclid(period), packet));
@@ -130,13 +139,23 @@ impl Packets {
         }
     }
 
-    /// The media frame that `packet` decodes to first.
-    fn start_of(&self, packet: &Packet) -> Result<i64> {
+    /// The media frame that `packet` decodes to first. What is missing well before media frame `wanted` is
+    /// passed over.
+    fn start_of(&self, packet: &Packet, wanted: i64) -> Result<i64> {
         let trimmed = if self.timing.trims { packet.trim_start.get() } else { 0 };
         let stamp = packet.pts.get().saturating_add_unsigned(trimmed);
         match self.position {
+            Some(position)
+                if self.timing.gapless_stamps
+                    && position < stamp
+                    && stamp.saturating_add(self.timing.warm_up) <= wanted =>
+            {
+                Ok(stamp)
+            }
             Some(position) if self.timing.gapless_stamps && position != stamp => {
-                Err(cannot(format!("audio is missing at {}", self.time_of(position.min(stamp)))))
+                let at = position.min(stamp);
+                let cause = format!("audio is missing at {}{}", self.time_of(at), self.affects(at));
+                Err(self.advise(cannot(cause), at))
             }
             Some(position) => Ok(position),
             None if self.timing.seekable => Ok(stamp),
@@ -198,14 +217,33 @@ impl Packets {
             }
             _ => format!("it breaks off at {at}"),
         };
-        cannot(cause).hint("the file was cut short: copy or download it again")
+        let error =
+            cannot(cause + &self.affects(frame)).hint("the file was cut short: copy or download it again");
+        self.advise(error, frame)
     }
 
     fn damaged(&self, frame: i64, cause: &Cause) -> Error {
         let at = self.time_of(frame);
         match cause {
             Cause::IoError(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => self.cut_short(frame),
-            cause => cannot(format!("it is damaged at {at}: {cause}")),
+            cause => {
+                self.advise(cannot(format!("it is damaged at {at}{}: {cause}", self.affects(frame))), frame)
+            }
         }
+    }
+
+    /// Whether damage at media frame `frame` lies in the range asked for.
+    fn affects(&self, frame: i64) -> String {
+        let Some((first, end)) = self.asked else { return String::new() };
+        let range = format!("the range `{}-{}`", self.time_of(first), self.time_of(end));
+        if frame < first { format!(", before {range}, which needs it") } else { format!(", within {range}") }
+    }
+
+    /// A whole source that is damaged has a part before it that is not.
+    fn advise(&self, error: Error, frame: i64) -> Error {
+        if self.asked.is_some() || frame <= self.timing.first {
+            return error;
+        }
+        error.hint(format!("what lies before {} can be decoded: give the clip `ranges`", self.time_of(frame)))
     }
 }

@@ -203,6 +203,62 @@ fn what_cannot_be_decoded_is_said() {
 }
 
 #[test]
+fn he_aac_and_drm_are_named() {
+    let place = |file: &[u8], bytes: &[u8]| file.windows(bytes.len()).position(|at| at == bytes).unwrap();
+    // In its decoder's configuration, the object type is the first five bits: 2 for AAC-LC, 5 for SBR.
+    let mut he_aac = M4A.to_vec();
+    let at = place(M4A, &[0x05, 0x80, 0x80, 0x80]) + 5;
+    he_aac[at] = (5 << 3) | (he_aac[at] & 7);
+    let mut protected = M4A.to_vec();
+    protected[place(M4A, b"mp4a")..][..4].copy_from_slice(b"drms");
+    for (file, expected) in [(he_aac, "HE-AAC"), (protected, "it is protected by DRM")] {
+        let message = error_of(&file, None);
+        assert!(message.contains(expected), "{message}: {expected}");
+    }
+}
+
+#[test]
+fn damage_says_when_it_is_and_whether_the_range_is_affected() {
+    let mut holed = FLAC.to_vec();
+    holed[14_000..14_400].fill(0x55);
+    let damage = error_of(&holed, None);
+    let at = damage.split(" at 0:00.").nth(1).and_then(|rest| rest.split([':', ',']).next()).unwrap();
+    let second: f64 = format!("0.{at}").parse().unwrap();
+    let within = error_of(&holed, Some((second - 0.05, second + 0.2)));
+    assert!(within.contains(", within the range `0:0"), "{within}");
+    let error = open(&holed).decode_all().unwrap_err();
+    assert!(error.hints[0].starts_with("what lies before 0:00."), "{error:?}");
+    let before = open(&holed).decode_range(0.0, second - 0.05).unwrap();
+    assert_eq!(before[0].len(), ((second - 0.05) * 8000.0).round() as usize);
+    let after = open(&holed).decode_range(1.9, 2.0).unwrap();
+    assert_eq!(after[0], open(FLAC).decode_range(1.9, 2.0).unwrap()[0]);
+}
+
+#[test]
+fn tags_are_read_and_are_one_line_each() {
+    let mut tagged = b"ID3\x04\0\0\0\0\0\0".to_vec();
+    for (frame, text) in [
+        (b"TPE1", &b"\x03Munir\nBashir"[..]),
+        (b"TIT2", b"\x03Rast"),
+        (b"TDRC", b"\x031975-05"),
+        (b"WCOP", b"https://creativecommons.org/licenses/by/4.0/"),
+    ] {
+        tagged.extend(frame);
+        tagged.extend([0, 0, 0, text.len() as u8, 0, 0]);
+        tagged.extend(text);
+    }
+    let size = (tagged.len() - 10) as u8;
+    tagged[8..10].copy_from_slice(&[size >> 7, size & 0x7f]);
+    tagged.extend(MP3);
+    let text = |text: &str| Some(text.to_owned());
+    let license = text("https://creativecommons.org/licenses/by/4.0/");
+    let expected = Tags { artist: text("Munir Bashir"), title: text("Rast"), date: text("1975-05"), license };
+    assert_eq!(open(&tagged).tags(), expected);
+    assert_eq!(open(&wav16(800)).tags(), Tags::default());
+    assert_eq!(open(&tagged).decode_all().unwrap(), open(MP3).decode_all().unwrap());
+}
+
+#[test]
 fn ranges_before_the_damage_are_decoded() {
     let cut = wav(1, 16, 1, &[1; 9600], 16_000);
     assert_eq!(open(&cut).decode_range(0.1, 0.6).unwrap()[0].len(), 4000);
