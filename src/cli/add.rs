@@ -10,7 +10,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::{Global, Talk, findings, project};
 use crate::error::{Error, Result};
 use crate::manifest::{self, Outcome};
-use crate::run::{Roots, plain, probe};
+use crate::run::{Roots, plain, probe, tags};
+use crate::signal::decode::Tags;
 
 /// Add recordings to the manifest, a clip each
 #[derive(Debug, clap::Args)]
@@ -67,15 +68,18 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         // Whatever is no audio is refused here, where the user looks, and not in the middle of a build.
         let duration = probe(&roots, &source)?.duration_s;
         let id = args.id.clone().unwrap_or_else(|| id_of(&source));
+        let tags = tags(&roots, &source)?;
         text.push_str(&entry(&id, &source, args, &types));
-        added.push((id, duration));
+        text.push_str(&offer(&tags, args));
+        added.push((id, duration, tags != Tags::default()));
     }
     let parse = |manifest: &str| project::parse(manifest.as_bytes(), &folder, global);
     refuse_what_would_be_wrong(parse(&text)?, || parse(&before), talk)?;
     write(&path, &text)?;
-    for (id, duration) in added {
+    for (id, duration, is_tagged) in added {
         let length = duration.map_or_else(String::new, |seconds| format!(" ({seconds:.1} s)"));
-        talk.say(format!("added clip `{id}`{length}"));
+        let tagged = if is_tagged { "; what its tags say stands below it as comments" } else { "" };
+        talk.say(format!("added clip `{id}`{length}{tagged}"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -141,6 +145,25 @@ fn entry(id: &str, source: &str, args: &Args, types: &LabelTypes) -> String {
             .map(|(name, value)| format!("{} = {}", key(name), literal(name, value, types)))
             .collect();
         text.push_str(&format!("labels  = {{ {} }}\n", labels.join(", ")));
+    }
+    text
+}
+
+/// What the recording's tags say, as comments: nobody has checked them, and the vocabulary may not have them.
+fn offer(tags: &Tags, args: &Args) -> String {
+    let given = |label: &str| args.labels.iter().any(|(name, _)| name == label);
+    let labels = [("artist", &tags.artist), ("title", &tags.title), ("date", &tags.date)];
+    let labels: Vec<String> = labels
+        .into_iter()
+        .filter(|(name, _)| !given(name))
+        .filter_map(|(name, text)| Some(format!("{name} = {}", quoted(text.as_ref()?))))
+        .collect();
+    let mut text = String::new();
+    if !labels.is_empty() {
+        text.push_str(&format!("# tags:   labels  = {{ {} }}\n", labels.join(", ")));
+    }
+    if let Some(license) = &tags.license {
+        text.push_str(&format!("# tags:   license = {}\n", quoted(license)));
     }
     text
 }

@@ -12,7 +12,7 @@ use super::Roots;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::plan::{Observed, Sources};
-use crate::signal::decode::{self, Probe};
+use crate::signal::decode::{self, Probe, Tags};
 use crate::stages::Input;
 use crate::store::{Digest, FileRecord, Stat, Store};
 
@@ -242,6 +242,16 @@ pub fn probe(roots: &Roots, source: &str) -> Result<Probe> {
     let reader = Input::file(roots.resolve(source)?).reader()?;
     let opened = decode::Source::open(reader).map_err(|error| naming(error, source))?;
     Ok(opened.probe().clone())
+}
+
+/// What the tags of a source say; nothing is decoded, and nothing of it is checked.
+///
+/// # Errors
+/// As [`probe`].
+pub fn tags(roots: &Roots, source: &str) -> Result<Tags> {
+    let reader = Input::file(roots.resolve(source)?).reader()?;
+    let mut opened = decode::Source::open(reader).map_err(|error| naming(error, source))?;
+    Ok(opened.tags())
 }
 
 /// The error of something that decoded a source, and knew no name for it.

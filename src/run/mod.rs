@@ -15,6 +15,7 @@ pub use clip_tables::{matching_tables, open_tables};
 pub use executor::{Executor, Local};
 pub use fetch::{
     Seen, digest_of_source, file_digest, file_record, files_below, observe, plain, probe, stat_of, still,
+    tags,
 };
 pub use roots::Roots;
 

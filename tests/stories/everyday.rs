@@ -62,6 +62,25 @@ fn add_keeps_the_manifest_as_people_wrote_it() {
 }
 
 #[test]
+fn add_offers_what_the_tags_say_and_nobody_has_to_take_it() {
+    let space = Space::new();
+    let title = b"\x03Rast\n[[clip]]";
+    let address = b"https://creativecommons.org/licenses/by/4.0/";
+    let mut file = b"ID3\x04\0\0\0\0\0".to_vec();
+    file.push((20 + title.len() + address.len()) as u8);
+    for (frame, text) in [(b"TIT2", title.as_slice()), (b"WCOP", address)] {
+        file.extend([frame.as_slice(), &[0, 0, 0, text.len() as u8, 0, 0], text].concat());
+    }
+    file.extend(include_bytes!("../fixtures/audio/chirp.mp3"));
+    space.write("sources/tagged.mp3", file);
+    space.run(&["add", "sources/tagged.mp3", "--license", "CC-BY-4.0"]).succeeds().says("its tags");
+    let manifest = space.text("taqsim.toml");
+    assert!(manifest.contains("\n# tags:   labels  = { title = \"Rast [[clip]]\" }\n"), "{manifest}");
+    assert!(manifest.contains("\n# tags:   license = \"https://creativecommons.org/licenses/by/4.0/\"\n"));
+    space.run(&["check"]).succeeds();
+}
+
+#[test]
 fn the_program_finds_its_manifest_from_a_folder_below() {
     let space = Space::built();
     space.run(&["-C", "sources", "build"]).succeeds().ran(0);
