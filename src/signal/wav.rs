@@ -1,5 +1,6 @@
 //! The master's file: WAV, PCM, 24-bit, little-endian.
 
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use super::layout::Layout;
@@ -17,6 +18,110 @@ const EXTENSIBLE: u16 = 0xfffe;
 /// The end of every sub-format's GUID; its first two bytes are the format tag.
 const SUB_FORMAT_TAIL: [u8; 14] =
     [0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71];
+
+/// Where the samples of a WAV file lie, so that any of its frames can be read without the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WavFile {
+    /// Frames a second.
+    pub sample_rate: u32,
+    /// Which loudspeaker each channel is for.
+    pub layout: Layout,
+    /// How many frames there are.
+    pub n_frames: u64,
+    /// Where the first frame begins, bytes.
+    start: u64,
+}
+
+impl WavFile {
+    /// Reads the header; chunks that [`Pcm::to_wav`] does not write are passed over.
+    ///
+    /// # Errors
+    /// When it is not such a file, or ends before its header says it does.
+    pub fn open(reader: &mut (impl Read + Seek)) -> Result<Self> {
+        let end = reader.seek(SeekFrom::End(0)).map_err(cannot_read)?;
+        reader.rewind().map_err(cannot_read)?;
+        let head: [u8; 12] = read_array(reader)?;
+        if &head[..4] != b"RIFF" || &head[8..] != b"WAVE" {
+            return Err(not_ours("it is no RIFF WAVE file"));
+        }
+        let (mut format, mut data, mut at) = (None, None, 12);
+        while at + 8 <= end {
+            let [a, b, c, d, length @ ..]: [u8; 8] = read_array(reader)?;
+            let length = u64::from(u32::from_le_bytes(length));
+            at += 8;
+            if length > end - at {
+                return Err(not_ours("it ends before its header says"));
+            }
+            match &[a, b, c, d] {
+                b"fmt " => format = Some(read_format(&read_bytes(reader, length.min(LONGEST_FORMAT))?)?),
+                b"data" => data = Some((at, length)),
+                _ => (),
+            }
+            at += length + length % 2;
+            reader.seek(SeekFrom::Start(at)).map_err(cannot_read)?;
+        }
+        let (sample_rate, layout) = format.ok_or_else(|| not_ours("it has no fmt chunk"))?;
+        let (start, length) = data.ok_or_else(|| not_ours("it has no data chunk"))?;
+        let frame = BYTES_PER_SAMPLE as u64 * u64::from(layout.channels());
+        if length % frame != 0 {
+            return Err(not_ours("its last frame is cut off"));
+        }
+        Ok(Self { sample_rate, layout, n_frames: length / frame, start })
+    }
+
+    /// The frames in `range`, of the reader that the header was read from.
+    ///
+    /// # Errors
+    /// When there are no such frames, or they cannot be read.
+    pub fn read(&self, reader: &mut (impl Read + Seek), range: Range<u64>) -> Result<Pcm> {
+        let mut samples = Vec::new();
+        self.for_each_block(reader, range, |block| samples.extend_from_slice(block))?;
+        Ok(Pcm { sample_rate: self.sample_rate, layout: self.layout, samples })
+    }
+
+    /// The frames in `range` as [`Pcm::mono`] gives them.
+    ///
+    /// # Errors
+    /// As [`WavFile::read`].
+    pub fn mono(&self, reader: &mut (impl Read + Seek), range: Range<u64>) -> Result<Vec<f64>> {
+        let heard = self.layout.mono_channels();
+        let stride = usize::from(self.layout.channels()).max(1);
+        // The header promises no more than the file holds.
+        let n_frames = range.end.min(self.n_frames).saturating_sub(range.start);
+        let mut mono = Vec::with_capacity(usize::try_from(n_frames).unwrap_or(0));
+        self.for_each_block(reader, range, |block| match heard[..] {
+            [0] if stride == 1 => mono.extend(block.iter().map(|sample| f64::from(*sample) / FULL_SCALE)),
+            _ => mono.extend(block.chunks_exact(stride).map(|frame| mean(frame, &heard))),
+        })?;
+        Ok(mono)
+    }
+
+    /// Calls `take` with the samples of whole frames, block by block: the file is never in memory as a whole.
+    fn for_each_block(
+        &self,
+        reader: &mut (impl Read + Seek),
+        range: Range<u64>,
+        mut take: impl FnMut(&[i32]),
+    ) -> Result<()> {
+        if range.start > range.end || range.end > self.n_frames {
+            let (n, Range { start, end }) = (self.n_frames, range);
+            return Err(not_ours(&format!("it has {n} frames, and {start} to {end} were asked for")));
+        }
+        const FRAMES: u64 = 4096;
+        let frame = BYTES_PER_SAMPLE as u64 * u64::from(self.layout.channels());
+        reader.seek(SeekFrom::Start(self.start + range.start * frame)).map_err(cannot_read)?;
+        let (mut bytes, mut samples) = (vec![0; (FRAMES * frame) as usize], Vec::new());
+        for first in range.clone().step_by(FRAMES as usize) {
+            let block = &mut bytes[..(FRAMES.min(range.end - first) * frame) as usize];
+            reader.read_exact(block).map_err(cannot_read)?;
+            let sample = |b: &[u8; BYTES_PER_SAMPLE]| i32::from_le_bytes([0, b[0], b[1], b[2]]) >> 8;
+            samples.clear();
+            samples.extend(block.as_chunks().0.iter().map(sample));
+            take(&samples);
+        }
+        Ok(())
+    }
+}
 
 /// Audio as a WAV file holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,15 +142,16 @@ impl Pcm {
 
     /// One channel of the frames in `range`, in \[-1, 1). Whatever lies past the end is left out.
     pub fn channel(&self, channel: usize, range: Range<usize>) -> Vec<f64> {
-        self.in_frames(range, |frame| frame.get(channel).map_or(0.0, |&sample| f64::from(sample)))
+        self.in_frames(range, |frame| {
+            frame.get(channel).map_or(0.0, |&sample| f64::from(sample) / FULL_SCALE)
+        })
     }
 
     /// The mean of all channels except low-frequency effects over the frames in `range`, in \[-1, 1).
     /// Whatever lies past the end is left out.
     pub fn mono(&self, range: Range<usize>) -> Vec<f64> {
         let heard = self.layout.mono_channels();
-        let count = heard.len() as f64;
-        self.in_frames(range, |frame| heard.iter().map(|&c| f64::from(frame[c])).sum::<f64>() / count)
+        self.in_frames(range, |frame| mean(frame, &heard))
     }
 
     /// The file's bytes: a `fmt ` and a `data` chunk. More than two channels get the extensible header,
@@ -74,24 +180,14 @@ impl Pcm {
         Ok(bytes)
     }
 
-    /// Reads what [`Pcm::to_wav`] wrote; chunks that it does not write are passed over.
+    /// Reads what [`Pcm::to_wav`] wrote.
     ///
     /// # Errors
-    /// When the bytes are not such a file, or end before its header says they do.
+    /// As [`WavFile::open`].
     pub fn from_wav(bytes: &[u8]) -> Result<Self> {
-        let chunks = chunks(bytes)?;
-        let find = |name: &[u8; 4], title| {
-            let found = chunks.iter().find(|(of, _)| of == name).map(|(_, body)| *body);
-            found.ok_or_else(|| not_ours(&format!("it has no {title} chunk")))
-        };
-        let (sample_rate, layout) = read_format(find(b"fmt ", "fmt")?)?;
-        let data = find(b"data", "data")?;
-        if data.len() % (BYTES_PER_SAMPLE * usize::from(layout.channels())) != 0 {
-            return Err(not_ours("its last frame is cut off"));
-        }
-        let samples =
-            data.chunks_exact(BYTES_PER_SAMPLE).map(|b| i32::from_le_bytes([0, b[0], b[1], b[2]]) >> 8);
-        Ok(Self { sample_rate, layout, samples: samples.collect() })
+        let mut reader = Cursor::new(bytes);
+        let file = WavFile::open(&mut reader)?;
+        file.read(&mut reader, 0..file.n_frames)
     }
 
     fn stride(&self) -> usize {
@@ -100,7 +196,7 @@ impl Pcm {
 
     fn in_frames(&self, range: Range<usize>, value: impl Fn(&[i32]) -> f64) -> Vec<f64> {
         let frames = self.samples.chunks_exact(self.stride()).skip(range.start);
-        frames.take(range.end.saturating_sub(range.start)).map(|frame| value(frame) / FULL_SCALE).collect()
+        frames.take(range.end.saturating_sub(range.start)).map(value).collect()
     }
 
     fn format_chunk(&self) -> Vec<u8> {
@@ -125,22 +221,29 @@ impl Pcm {
     }
 }
 
-type Chunk<'a> = ([u8; 4], &'a [u8]);
+/// The mean of these channels of a frame, in \[-1, 1).
+fn mean(frame: &[i32], heard: &[usize]) -> f64 {
+    heard.iter().map(|&channel| f64::from(frame[channel])).sum::<f64>() / heard.len() as f64 / FULL_SCALE
+}
 
-fn chunks(bytes: &[u8]) -> Result<Vec<Chunk<'_>>> {
-    let (Some(b"RIFF"), Some(b"WAVE")) = (bytes.get(..4), bytes.get(8..12)) else {
-        return Err(not_ours("it is no RIFF WAVE file"));
-    };
-    let mut chunks = Vec::new();
-    let mut rest = &bytes[12..];
-    while let Some((header, after)) = rest.split_first_chunk::<8>() {
-        let [a, b, c, d, length @ ..] = *header;
-        let length = u32::from_le_bytes(length) as usize;
-        let body = after.get(..length).ok_or_else(|| not_ours("it ends before its header says"))?;
-        chunks.push(([a, b, c, d], body));
-        rest = after.get(length + length % 2..).unwrap_or(&[]);
-    }
-    Ok(chunks)
+/// More of a format chunk says nothing that is asked for.
+const LONGEST_FORMAT: u64 = 64;
+
+fn read_array<const N: usize>(reader: &mut impl Read) -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    reader.read_exact(&mut bytes).map_err(cannot_read)?;
+    Ok(bytes)
+}
+
+/// Memory is taken as bytes come in, not as a header promises them.
+fn read_bytes(reader: &mut impl Read, n: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let found = reader.take(n).read_to_end(&mut bytes).map_err(cannot_read)?;
+    if found as u64 == n { Ok(bytes) } else { Err(not_ours("it ends before its header says")) }
+}
+
+fn cannot_read(cause: std::io::Error) -> Error {
+    Error::cannot_read("the audio", cause)
 }
 
 fn read_format(chunk: &[u8]) -> Result<(u32, Layout)> {
@@ -181,6 +284,20 @@ mod tests {
         for (channels, mask) in [(1, 0), (2, 0), (3, 7), (6, 0x3f), (6, 0)] {
             let written = pcm(channels, mask, samples.clone());
             assert_eq!(Pcm::from_wav(&written.to_wav().unwrap()).unwrap(), written, "{channels} channels");
+        }
+    }
+
+    #[test]
+    fn frames_are_read_without_those_around_them() {
+        let bytes = pcm(2, 0, (0..20).collect()).to_wav().unwrap();
+        let mut reader = Cursor::new(bytes.as_slice());
+        let file = WavFile::open(&mut reader).unwrap();
+        assert_eq!((file.n_frames, file.sample_rate), (10, 44_100));
+        for (range, want) in [(3..5, vec![6, 7, 8, 9]), (0..0, vec![]), (9..10, vec![18, 19])] {
+            assert_eq!(file.read(&mut reader, range).unwrap().samples, want);
+        }
+        for (start, end) in [(9, 11), (5, 4), (u64::MAX, u64::MAX)] {
+            assert!(file.read(&mut reader, start..end).is_err(), "{start} {end}");
         }
     }
 

@@ -1,25 +1,29 @@
 //! The master as the stages after normalize read it: mono samples of a range of frames.
 
 use super::Input;
-use crate::error::{Error, Result};
-use crate::signal::wav::Pcm;
+use crate::error::Result;
+use crate::signal::wav::WavFile;
 
-/// The normalised audio of a clip.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Master(Pcm);
+/// The normalised audio of a clip. Only the frames that are asked for are ever in memory.
+#[derive(Debug, Clone)]
+pub struct Master {
+    input: Input,
+    file: WavFile,
+}
 
 impl Master {
-    /// Reads a master.
+    /// Reads what a master is.
     ///
     /// # Errors
     /// When it is no WAV file of 24-bit samples.
     pub fn read(input: &Input) -> Result<Self> {
-        Ok(Self(Pcm::from_wav(&input.read()?)?))
+        let file = WavFile::open(&mut input.reader()?)?;
+        Ok(Self { input: input.clone(), file })
     }
 
     /// Frames a second.
     pub fn sample_rate(&self) -> u32 {
-        self.0.sample_rate
+        self.file.sample_rate
     }
 
     /// The frames from `start` to `end`, the mean of their channels but the low-frequency one, in \[-1, 1).
@@ -27,12 +31,7 @@ impl Master {
     /// # Errors
     /// When the master does not have these frames: it is of another clip.
     pub fn mono(&self, start: u64, end: u64) -> Result<Vec<f64>> {
-        let n_frames = self.0.frames() as u64;
-        if start > end || end > n_frames {
-            let cause = format!("it has {n_frames} frames, and {start} to {end} were asked for");
-            return Err(Error::cannot_read("audio", cause));
-        }
-        Ok(self.0.mono(start as usize..end as usize))
+        self.file.mono(&mut self.input.reader()?, start..end)
     }
 }
 
@@ -40,6 +39,7 @@ impl Master {
 pub(super) mod tests {
     use super::*;
     use crate::signal::layout::Layout;
+    use crate::signal::wav::Pcm;
 
     /// A mono master of these 24-bit samples.
     pub(in crate::stages) fn wav(sample_rate: u32, samples: &[i32]) -> Vec<u8> {
