@@ -12,9 +12,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use taqsim::signal::pitch::{Period, Yin, YinParameters, cents_of, hold_octaves, median_filter, voiced};
+use taqsim::signal::pitch::{
+    Period, Yin, YinParameters, cents_of, hold_octaves, median_filter, voiced, without_the_faint,
+};
 use taqsim::signal::resample::Resampler;
-use taqsim::signal::rms;
+use taqsim::signal::{LANES, rms};
 use taqsim::stages::{Context, Input, Inputs, Master, Normalize, Stage};
 
 #[test]
@@ -88,11 +90,12 @@ fn contour(path: &Path) -> Vec<Option<f64>> {
         trough_threshold: 0.1,
     })
     .unwrap();
+    let n_frames = yin.n_frames(samples.len());
     let periods: Vec<Period> =
-        (0..yin.n_frames(samples.len())).map(|frame| yin.period(&samples, frame)).collect();
+        (0..n_frames).step_by(LANES).flat_map(|first| yin.periods(&samples, first)).take(n_frames).collect();
     let levels: Vec<f64> =
         rms(&samples, 256, 256).into_iter().map(|rms| 20.0 * libm::log10(rms.max(1e-6))).collect();
-    let contour = voiced(&periods, &rms(&samples, 2048, 256), 0.2, 40.0);
+    let contour = without_the_faint(&voiced(&periods, 0.2), &rms(&samples, 2048, 256), 40.0);
     hold_octaves(&median_filter(&contour, 5), &levels)
 }
 

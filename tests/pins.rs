@@ -18,10 +18,10 @@ use taqsim::store::Digest;
 
 /// For each kind: version and defaults, then every output and its digest.
 const PINS: &str = r#"
-normalize v3 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
-  audio b90f979ddc949bfccac39ba8651f9c20b1a1e9f7ef0350b0b866ef6788e4e4d6
+normalize v1 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
+  audio 5736b41a59d409c9f1c9ed066814f5726faa3690f24209388cb5ae022f2cb88e
   ranges 6b78cd65589b6d447fdb848c74040820f6b1d4b35637b83b8db6d8be65bc5bf2
-  measures 3434c748f59fcf2593497b6985ae101c290fda71ef0a2f4f0f732f055d19db03
+  measures a426b609b7ba0c1dc2592922a026e8e2c02742c66158eb762ca8575d0bd78c4a
 segment.whole v1 {}
   spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
 segment.ranges v1 {}
@@ -30,28 +30,28 @@ segment.sliding v1 {"hop":5.0,"length":20.0}
   spans 0438b824b6a4b4edad4da87db58148e63934ae00a80efa4190c7bd48ee94996b
 segment.silence v1 {"frame_length":2048,"hop_length":512,"min_length":0.0,"min_silence":0.0,"top_db":60.0}
   spans 0c25e974b6cb5e279775db4c7aca66286c7182c7f111fdd9569e3a547e71595a
-segment.breath v1 {"decay":12.0,"floor":30.0,"gap":0.6,"gap_ratio":2.0,"max_length":30.0,"min_length":5.0}
+segment.breath v2 {"decay":12.0,"floor":30.0,"gap":0.6,"gap_ratio":2.0,"max_length":30.0,"min_length":5.0}
   spans dedfe297f349680162af9547c5ca0024c40c8385705b7f75ca6b14e2220f3eed
 embed.spectral v2 {"hop_length":512,"n_fft":2048,"n_mels":128,"n_mfcc":20,"roll_percent":0.85}
-  features 9fd43a941531f19396a73d76581a8a38466d46bb810fec75739b96e6ee40ced0
+  features 5bcda8d2a32ac424e610c8f898d81aa78541cb72b03f049abafd4224401d4fb4
 embed.mfcc v2 {"hop_length":512,"htk":false,"lifter":0.0,"n_fft":2048,"n_mels":128,"n_mfcc":20}
-  features 0b959c597aefc4c8cc1ec05b25fd28b03f8349dc1c5bfddc3df2cfc1ffd81f61
+  features 6c000e6447be4f9b942f836ab31476129ec21a2423b950e437d15b0af6790240
 embed.mel v2 {"hop_length":512,"htk":false,"n_fft":2048,"n_mels":128}
-  features 6ed3469933b53784e2282e0c0323256228d42205665813adaafe0f10b09d9fa0
+  features 9a99e150963afdda7fa814f51bf53bfddb4c008a4372e48942ac73df8bc48b67
 embed.chroma v2 {"bins_per_octave":36,"from":"stft","hop_length":512,"n_chroma":12,"n_fft":2048,"tuning":"estimate","win_len_smooth":41}
-  features 970934576613a9c6f78f2574a501ed1618abbb40baaba16ff38a0bc702f8f88c
+  features 1da4e5b882b2e669fd01f7846887aa230683704fcb73991f5fcae7a1a7681fe5
 embed.cqt v2 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_bins":84,"tuning":0.0}
-  features f062b2b382331e1bfb54b89c227c4fe12f05be6f29cb2f5869505bfc9ef766d8
+  features 5fd2cfffe192c9f367914b7320f047f5b68b4576cfc85df5ff656cc2ad5ca06c
 embed.contrast v2 {"hop_length":512,"n_fft":2048}
-  features 5214bb08cd2a5b0844c3124ec93ffb562c825d3916a843f573e8e0969f932fec
+  features 53d1a68129ab5f1171a13a4c913ec468448d0f4203a1605aec02cd7708f94d13
 embed.tonnetz v2 {"bins_per_octave":36,"hop_length":512,"n_chroma":12,"tuning":"estimate"}
-  features cf1c43af8e0fbe3723637c9680b73b81ebef727a3c91a619fefd5b2c7c61fc05
+  features 4af8aa74d148dca3d00df54cc5708e6398115de2b4eefcd6c77aac5a19cd0731
 embed.rhythm v2 {"hop_length":512,"start_bpm":120.0,"tightness":100.0,"win_length":384}
-  features 9c19d152629099d0b699b09fd52a29b259df24228a877f5f1aa7a3fa1bcc1f1c
+  features 59b1deff763945b226bdfa70b56a4805a845f0b3d0b85ff382b1bba5aa0ce902
 embed.fingerprint v2 {"from":"cqt","hop_length":256,"size":32}
-  features 1f2b8acad1e666d0acbde1743b2db1b5ef34a422e86539bbb3d81802cc5d5ee9
-embed.pitch v2 {"fmax":1760.0,"fmin":55.0,"frame_length":2048,"hop_length":256,"tonic":"estimate","top_db":40.0,"trough_threshold":0.1,"voicing_threshold":0.2}
-  features f2dc19e9671f4d78b24913f1d6ac10b7ee01ee93d78aae645e874b50ae5e542a
+  features d989ec9471e665b54e73a178a16c6849d305285fe87bff4ca47d43b218e41a1d
+embed.pitch v2 {"f0":"yin","fmax":1760.0,"fmin":55.0,"frame_length":2048,"hop_length":256,"tonic":"estimate","top_db":40.0,"trough_threshold":0.1,"voicing_threshold":0.2}
+  features 6053193876ae6fae1d3ea177073bd9184f8b19e57d8a16645972142e28ce5a7f
 reduce.pca v1 {"dims":2,"scale":"zscore"}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{MelFilters, Stft, frame_rms};
+use super::{LANES, Lanes, MelFilters, Stft, frame_rms};
 use crate::error::Result;
 
 /// A gap between two onsets, in frames of its [`Listener`].
@@ -86,10 +86,15 @@ impl Listener {
 
     /// Hears the frames that are centred on these multiples of the hop in `samples`, after all others heard.
     pub fn hear(&mut self, samples: &[f64], frames: Range<usize>) {
-        let mut bands = [0.0; BANDS];
+        let mut of_eight = [Lanes::ZERO; BANDS];
+        for first in frames.clone().step_by(LANES) {
+            self.filters.apply(self.stft.power(samples, first), &mut of_eight);
+            for lane in 0..LANES.min(frames.end - first) {
+                let decibels = of_eight.iter().map(|powers| decibels(f64::from(powers.0[lane])) as f32);
+                self.bands.extend(decibels);
+            }
+        }
         for frame in frames {
-            self.filters.apply(self.stft.power(samples, frame), &mut bands);
-            self.bands.extend(bands.iter().map(|&power| decibels(power) as f32));
             let start = (frame * self.hop).saturating_sub(self.n_fft / 2).min(samples.len());
             let end = (frame * self.hop + self.n_fft / 2).min(samples.len());
             let level = frame_rms(&samples[start..end], self.n_fft);

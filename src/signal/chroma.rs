@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::{CqtShape, Matrix};
+use super::{CqtShape, Lanes, Matrix};
 
 /// Gaussian filters that fold a spectrum into pitch classes from C upwards (`librosa.filters.chroma`).
 #[derive(Debug, Clone)]
@@ -40,10 +40,11 @@ impl ChromaFilters {
         Self { weights }
     }
 
-    /// The power in each pitch class of a power spectrum.
-    pub fn apply(&self, power: &[f64], chroma: &mut [f64]) {
+    /// The power in each pitch class of eight power spectra.
+    pub fn apply(&self, power: &[Lanes], chroma: &mut [Lanes]) {
         for (out, weights) in chroma.iter_mut().zip(self.weights.rows()) {
-            *out = super::dot(power, weights);
+            let terms = power.iter().zip(weights);
+            *out = terms.fold(Lanes::ZERO, |sum, (power, weight)| sum + *power * *weight as f32);
         }
     }
 
@@ -172,9 +173,17 @@ fn tonnetz_basis(n_chroma: usize) -> Matrix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signal::Halving;
 
     fn shape(fmin: f64) -> CqtShape {
-        CqtShape { sample_rate: 22_050, hop: 512, fmin, n_bins: 72, bins_per_octave: 36 }
+        CqtShape {
+            sample_rate: 22_050,
+            hop: 512,
+            fmin,
+            n_bins: 72,
+            bins_per_octave: 36,
+            halving: Halving::Sharp,
+        }
     }
 
     #[test]

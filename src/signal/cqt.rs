@@ -1,9 +1,9 @@
 //! The constant-Q transform, as `librosa.cqt` defines it.
 
-use std::f64::consts::PI;
+use std::ops::Range;
 
-use super::resample::Resampler;
-use super::{Halver, Matrix, RealFft, hann};
+use super::wavelet::{Folded, Wavelet};
+use super::{Cutter, Halver, LANES, Lanes, Matrix, RealFft};
 use crate::error::{Error, Result};
 
 /// Magnitudes of wavelets at geometrically spaced frequencies (Brown 1991; by octaves, as Schörkhuber and Klapuri
@@ -11,27 +11,18 @@ use crate::error::{Error, Result};
 ///
 /// Hann windows of Q periods, of unit sum, their response multiplied by the square root of their length in
 /// samples. The octaves are computed from the highest down, each at half the sample rate of the one above as
-/// long as the hop can be halved. Each wavelet is a row of a spectrum, without the weakest 1 % of its magnitude.
-/// Only the resampling filters are not librosa's, which moves magnitudes by less than 0.2 % of the greatest.
+/// long as the hop can be halved. Each wavelet is without the weakest 1 % of the magnitude of its spectrum. In 32 bits.
 #[derive(Debug, Clone)]
 pub struct Cqt {
     n_bins: usize,
     hop: usize,
-    /// How often the samples are halved before the highest octave.
+    /// How often the samples are halved before the highest octave, and how.
     early_halvings: u32,
-    early: Resampler,
-    halving: Halving,
+    early: Halver,
+    halver: Halver,
     /// From the highest down.
     octaves: Vec<Octave>,
-}
-
-/// How samples get to half their rate.
-#[derive(Debug, Clone)]
-enum Halving {
-    /// When no wavelet hears what lies near the new Nyquist frequency.
-    Wide(Halver),
-    /// When some do.
-    Narrow(Resampler),
+    cutter: Cutter,
 }
 
 /// What a constant-Q transform is of.
@@ -47,33 +38,35 @@ pub struct CqtShape {
     pub n_bins: usize,
     /// Frequencies in an octave.
     pub bins_per_octave: usize,
+    /// How samples get to half their rate.
+    pub halving: Halving,
+}
+
+/// How samples get to half their rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Halving {
+    /// As librosa halves them: magnitudes are within 1e-4 of the greatest of librosa's.
+    Sharp,
+    /// A small fraction of the work, where no wavelet hears what lies near the new Nyquist frequency: within 2e-3.
+    Short,
 }
 
 /// One octave of wavelets.
 #[derive(Debug, Clone)]
 struct Octave {
-    fft: RealFft,
-    frame: Vec<f64>,
     hop: usize,
     /// Whether the samples are halved to get from the octave above to this one.
     is_halved: bool,
+    /// Samples of a frame.
+    length: usize,
     wavelets: Vec<Wavelet>,
-}
-
-/// The spectrum of a wavelet, from bin `start` on, scaled so that its product with that of the samples is the answer.
-#[derive(Debug, Clone)]
-struct Wavelet {
-    start: usize,
-    re: Vec<f64>,
-    im: Vec<f64>,
+    folded: Folded,
 }
 
 /// What a Hann window's main lobe is wide, bins (`librosa.filters.window_bandwidth("hann")`).
 const HANN_BANDWIDTH: f64 = 1.500_183_105_468_75;
-/// A bound on the first resampling filter.
+/// A bound on the early halvings.
 const MOST_EARLY_HALVINGS: u32 = 12;
-/// The share of a wavelet's magnitude that is left out.
-const SPARSITY: f64 = 0.01;
 
 impl CqtShape {
     /// The frequency of bin `bin`, Hz.
@@ -141,13 +134,16 @@ impl Cqt {
             let bins = end.saturating_sub(shape.bins_per_octave)..end;
             octaves.push(Octave::new(&shape, bins, rate, hop, is_halved)?);
         }
+        let is_far = shape.cutoff() <= Halver::SHORT_HIGHEST * top_rate / 2.0;
+        let is_short = shape.halving == Halving::Short && is_far;
         Ok(Self {
             n_bins: shape.n_bins,
             hop: shape.hop,
             early_halvings,
-            early: Resampler::new(1 << early_halvings, 1),
-            halving: Halving::below(shape.cutoff() / (top_rate / 2.0)),
+            early: Halver::sharp(),
+            halver: if is_short { Halver::short() } else { Halver::sharp() },
             octaves,
+            cutter: Cutter::default(),
         })
     }
 
@@ -155,18 +151,23 @@ impl Cqt {
     /// multiples of the hop, with zeros beyond the ends.
     pub fn magnitudes(&mut self, samples: &[f64]) -> Matrix {
         let mut magnitudes = Matrix::zeros(super::n_frames(samples.len(), self.hop), self.n_bins);
-        let mut samples = samples.to_vec();
-        if self.early_halvings > 0 {
-            samples = louder(self.early.resample(samples), f64::from(1_u32 << self.early_halvings).sqrt());
+        let (mut halved, mut end) = (None, self.n_bins);
+        let gain = std::f32::consts::SQRT_2;
+        let halve = |halver: &Halver, halved: Option<Vec<f32>>| match halved {
+            None => Some(halver.halve(samples, gain)),
+            Some(halved) => Some(halver.halve(&halved, gain)),
+        };
+        for _ in 0..self.early_halvings {
+            halved = halve(&self.early, halved);
         }
-        let mut end = self.n_bins;
         for octave in &mut self.octaves {
             if octave.is_halved {
-                samples = louder(self.halving.halve(samples), 2.0_f64.sqrt());
+                halved = halve(&self.halver, halved);
             }
             let start = end - octave.wavelets.len();
-            for frame in 0..magnitudes.n_rows() {
-                octave.respond(&samples, frame, &mut magnitudes.row_mut(frame)[start..end]);
+            match &halved {
+                None => octave.respond(samples, &mut self.cutter, &mut magnitudes, start),
+                Some(halved) => octave.respond(halved, &mut self.cutter, &mut magnitudes, start),
             }
             end = start;
         }
@@ -174,136 +175,51 @@ impl Cqt {
     }
 }
 
-impl Halving {
-    /// For wavelets that hear up to this share of the Nyquist frequency: of every octave's, as of the highest's.
-    fn below(share: f64) -> Self {
-        if share <= Halver::HIGHEST { Self::Wide(Halver::new()) } else { Self::Narrow(Resampler::new(2, 1)) }
-    }
-
-    fn halve(&self, samples: Vec<f64>) -> Vec<f64> {
-        match self {
-            Self::Wide(halver) => halver.halve(&samples),
-            Self::Narrow(resampler) => resampler.resample(samples),
-        }
-    }
-}
-
-fn louder(mut samples: Vec<f64>, factor: f64) -> Vec<f64> {
-    samples.iter_mut().for_each(|sample| *sample *= factor);
-    samples
-}
-
 impl Octave {
-    fn new(
-        shape: &CqtShape,
-        bins: std::ops::Range<usize>,
-        rate: f64,
-        hop: usize,
-        is_halved: bool,
-    ) -> Result<Self> {
-        let length = |bin: usize| shape.q() * rate / shape.frequency(bin);
-        let longest = length(bins.start).ceil();
+    fn new(shape: &CqtShape, bins: Range<usize>, rate: f64, hop: usize, is_halved: bool) -> Result<Self> {
+        let length_of = |bin: usize| shape.q() * rate / shape.frequency(bin);
+        let longest = length_of(bins.start).ceil();
         if longest > RealFft::MAX_LENGTH as f64 {
             let cause = format!("a wavelet of `{longest}` samples is too long");
             return Err(Error::usage(format!("cannot transform to constant Q: {cause}")).hint(
                 "a higher lowest frequency, fewer bins an octave or a hop with more factors of 2 help",
             ));
         }
-        let n_fft = (longest as usize).next_power_of_two().max(4);
-        let mut fft = RealFft::new(n_fft)?;
-        let wavelets = bins.map(|bin| {
-            let length = length(bin);
-            Wavelet::new(&mut fft, length, shape.frequency(bin) / rate, length.sqrt() / n_fft as f64)
-        });
-        let wavelets = wavelets.collect();
-        Ok(Self { fft, frame: vec![0.0; n_fft], hop, is_halved, wavelets })
+        let length = (longest as usize).next_power_of_two().max(4);
+        let mut fft = RealFft::new(length)?;
+        let wavelet = |bin: usize| Wavelet::new(&mut fft, length_of(bin), shape.frequency(bin) / rate);
+        let wavelets = bins.map(wavelet).collect();
+        Ok(Self { hop, is_halved, length, wavelets, folded: Folded::default() })
     }
 
-    fn respond(&mut self, samples: &[f64], frame: usize, magnitudes: &mut [f64]) {
-        let (middle, centre) = (self.frame.len() / 2, frame * self.hop);
-        let (first, last) = (centre.saturating_sub(middle), (centre + middle).min(samples.len()));
-        self.frame.fill(0.0);
-        if first < last {
-            let at = first + middle - centre;
-            self.frame[at..at + (last - first)].copy_from_slice(&samples[first..last]);
+    /// Writes the magnitudes of all frames, from column `start` on.
+    fn respond<S: Copy + Into<f64>>(
+        &mut self,
+        samples: &[S],
+        cutter: &mut Cutter,
+        magnitudes: &mut Matrix,
+        start: usize,
+    ) {
+        let mut of_eight = vec![Lanes::ZERO; self.wavelets.len()];
+        for first in (0..magnitudes.n_rows()).step_by(LANES) {
+            self.folded.fold(cutter.cut(samples, first, self.length, self.hop));
+            for (magnitude, wavelet) in of_eight.iter_mut().zip(&self.wavelets) {
+                *magnitude = wavelet.respond(&self.folded);
+            }
+            magnitudes.set_block(first, start, &of_eight);
         }
-        let (re, im) = self.fft.transform(&self.frame);
-        for (magnitude, wavelet) in magnitudes.iter_mut().zip(&self.wavelets) {
-            *magnitude = wavelet.respond(re, im);
-        }
     }
-}
-
-impl Wavelet {
-    /// `length` samples (not a whole number) of a wave of `frequency` periods a sample, of unit sum times `scale`,
-    /// in the middle of a frame.
-    fn new(fft: &mut RealFft, length: f64, frequency: f64, scale: f64) -> Self {
-        let (first, end) = ((-length / 2.0).floor(), (length / 2.0).floor());
-        let window = hann((end - first).max(0.0) as usize);
-        // The sum of a periodic Hann window is half its length, but that of one sample is nothing.
-        let sum = window.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-        let padding = (fft.length() - window.len().min(fft.length())) / 2;
-        let part = |of: fn(f64) -> f64| -> Vec<f64> {
-            let wave = window
-                .iter()
-                .enumerate()
-                .map(|(i, weight)| scale * weight / sum * of(2.0 * PI * frequency * (first + i as f64)));
-            std::iter::repeat_n(0.0, padding).chain(wave).collect()
-        };
-        let (of_cosine, of_sine) = (spectrum(fft, &part(libm::cos)), spectrum(fft, &part(libm::sin)));
-        let re: Vec<f64> = of_cosine.0.iter().zip(&of_sine.1).map(|(re, im)| re - im).collect();
-        let im: Vec<f64> = of_cosine.1.iter().zip(&of_sine.0).map(|(im, re)| im + re).collect();
-        Self::sparse(&re, &im)
-    }
-
-    /// Leaves out the bins that hold the weakest [`SPARSITY`] of the magnitude (`librosa.util.sparsify_rows`).
-    fn sparse(re: &[f64], im: &[f64]) -> Self {
-        let magnitudes: Vec<f64> = re.iter().zip(im).map(|(re, im)| (re * re + im * im).sqrt()).collect();
-        let threshold = weakest_to_keep(&magnitudes);
-        let is_kept = |bin: &usize| magnitudes[*bin] >= threshold;
-        let start = (0..re.len()).find(is_kept).unwrap_or(0);
-        let end = (0..re.len()).rev().find(is_kept).map_or(start, |last| last + 1);
-        let kept = |part: &[f64]| -> Vec<f64> {
-            (start..end).map(|bin| if is_kept(&bin) { part[bin] } else { 0.0 }).collect()
-        };
-        Self { start, re: kept(re), im: kept(im) }
-    }
-
-    fn respond(&self, re: &[f64], im: &[f64]) -> f64 {
-        let (re, im) = (&re[self.start..], &im[self.start..]);
-        let (mut real, mut imaginary) = (0.0, 0.0);
-        for (((re, im), own_re), own_im) in re.iter().zip(im).zip(&self.re).zip(&self.im) {
-            real += own_re * re - own_im * im;
-            imaginary += own_re * im + own_im * re;
-        }
-        (real * real + imaginary * imaginary).sqrt()
-    }
-}
-
-fn spectrum(fft: &mut RealFft, frame: &[f64]) -> (Vec<f64>, Vec<f64>) {
-    let (re, im) = fft.transform(frame);
-    (re.to_vec(), im.to_vec())
-}
-
-/// The least of the magnitudes that are left when the weakest are taken away up to [`SPARSITY`] of the sum.
-fn weakest_to_keep(magnitudes: &[f64]) -> f64 {
-    let total: f64 = magnitudes.iter().sum();
-    let mut ascending = magnitudes.to_vec();
-    ascending.sort_unstable_by(f64::total_cmp);
-    let mut sum = 0.0;
-    let kept = ascending.iter().find(|magnitude| {
-        sum += **magnitude / total;
-        sum >= SPARSITY
-    });
-    kept.copied().unwrap_or(0.0)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::PI;
+
     use super::*;
 
     fn shape(n_bins: usize, bins_per_octave: usize, hop: usize) -> CqtShape {
-        CqtShape { sample_rate: 22_050, hop, fmin: 32.703_195_662_574_83, n_bins, bins_per_octave }
+        let fmin = 32.703_195_662_574_83;
+        CqtShape { sample_rate: 22_050, hop, fmin, n_bins, bins_per_octave, halving: Halving::Short }
     }
 
     #[test]

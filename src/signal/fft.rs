@@ -38,10 +38,7 @@ impl RealFft {
     /// # Errors
     /// When `length` is not a power of two from 4 to [`RealFft::MAX_LENGTH`].
     pub fn new(length: usize) -> Result<Self> {
-        if !length.is_power_of_two() || !(4..=Self::MAX_LENGTH).contains(&length) {
-            let cause = format!("it must be a power of two from 4 to {}", Self::MAX_LENGTH);
-            return Err(Error::usage(format!("cannot transform frames of `{length}` samples: {cause}")));
-        }
+        Self::check_length(length)?;
         let half = length / 2;
         Ok(Self {
             length,
@@ -50,6 +47,18 @@ impl RealFft {
             scratch: Complexes::zeros(half),
             bins: Complexes::zeros(half + 1),
         })
+    }
+
+    /// Whether frames of `length` samples can be transformed.
+    ///
+    /// # Errors
+    /// When `length` is not a power of two from 4 to [`RealFft::MAX_LENGTH`].
+    pub fn check_length(length: usize) -> Result<()> {
+        if length.is_power_of_two() && (4..=Self::MAX_LENGTH).contains(&length) {
+            return Ok(());
+        }
+        let cause = format!("it must be a power of two from 4 to {}", Self::MAX_LENGTH);
+        Err(Error::usage(format!("cannot transform frames of `{length}` samples: {cause}")))
     }
 
     /// Samples of a frame.

@@ -1,5 +1,7 @@
 //! A matrix: rows of equal length laid end to end.
 
+use super::{LANES, Lanes};
+
 /// Rows of equal length laid end to end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
@@ -46,6 +48,20 @@ impl Matrix {
     /// Rows `i` and `i + 1`, to be written.
     pub fn two_rows_mut(&mut self, i: usize) -> (&mut [f64], &mut [f64]) {
         self.data[i * self.n_cols..(i + 2) * self.n_cols].split_at_mut(self.n_cols)
+    }
+
+    /// Writes row `first` and those after it, as far as there are any, from the eight lanes of each column.
+    pub fn set_rows(&mut self, first: usize, columns: &[Lanes]) {
+        self.set_block(first, 0, columns);
+    }
+
+    /// As [`Matrix::set_rows`], of the columns from `first_column` on.
+    pub fn set_block(&mut self, first: usize, first_column: usize, columns: &[Lanes]) {
+        let end = (first + LANES).min(self.n_rows());
+        for row in first..end {
+            let values = columns.iter().map(|lanes| f64::from(lanes.0[row - first]));
+            self.row_mut(row)[first_column..].iter_mut().zip(values).for_each(|(out, value)| *out = value);
+        }
     }
 
     /// All rows in order.

@@ -1,8 +1,8 @@
-//! The mel scale: filters, decibels, MFCCs and their deltas, as librosa 0.11 defines them.
+//! The mel scale: filters, MFCCs and their deltas, as librosa 0.11 defines them.
 
 use std::f64::consts::PI;
 
-use super::{Matrix, Stft};
+use super::{LANES, Lanes, Matrix, Stft};
 
 /// Triangular filters on a mel scale, each of unit area (`librosa.filters.mel` with `norm="slaney"`).
 #[derive(Debug, Clone)]
@@ -14,7 +14,7 @@ pub struct MelFilters {
 #[derive(Debug, Clone)]
 struct Filter {
     start: usize,
-    weights: Vec<f64>,
+    weights: Vec<f32>,
 }
 
 impl MelFilters {
@@ -48,11 +48,12 @@ impl MelFilters {
         self.filters.len()
     }
 
-    /// The power in each band of a power spectrum.
-    pub fn apply(&self, power: &[f64], bands: &mut [f64]) {
+    /// The power in each band of eight power spectra.
+    pub fn apply(&self, power: &[Lanes], bands: &mut [Lanes]) {
         for (band, filter) in bands.iter_mut().zip(&self.filters) {
-            let heard = power.get(filter.start..).unwrap_or(&[]);
-            *band = heard.iter().zip(&filter.weights).map(|(power, weight)| power * weight).sum();
+            let heard = power.get(filter.start..).unwrap_or(&[]).iter();
+            *band =
+                heard.zip(&filter.weights).fold(Lanes::ZERO, |sum, (power, weight)| sum + *power * *weight);
         }
     }
 }
@@ -64,7 +65,8 @@ impl Filter {
             slope.max(0.0) * 2.0 / (high - low)
         };
         let start = bins.iter().take_while(|hz| **hz <= low).count();
-        let weights = bins[start..].iter().take_while(|hz| **hz < high).map(|hz| weight(*hz)).collect();
+        let weights =
+            bins[start..].iter().take_while(|hz| **hz < high).map(|hz| weight(*hz) as f32).collect();
         Self { start, weights }
     }
 }
@@ -90,32 +92,12 @@ fn htk_mel_to_hz(mel: f64) -> f64 {
 /// The power in each mel band, one row a frame (`librosa.feature.melspectrogram`).
 pub fn mel_spectrogram(stft: &mut Stft, filters: &MelFilters, samples: &[f64]) -> Matrix {
     let mut bands = Matrix::zeros(stft.n_frames(samples.len()), filters.n_mels());
-    for frame in 0..bands.n_rows() {
-        filters.apply(stft.power(samples, frame), bands.row_mut(frame));
+    let mut of_eight = vec![Lanes::ZERO; filters.n_mels()];
+    for first in (0..bands.n_rows()).step_by(LANES) {
+        filters.apply(stft.power(samples, first), &mut of_eight);
+        bands.set_rows(first, &of_eight);
     }
     bands
-}
-
-/// Powers in dB re 1, none below 1e-10 and none more than `top_db` below the greatest of them all
-/// (`librosa.power_to_db(S, top_db=top_db)`).
-pub fn power_to_db(powers: &mut [f64], top_db: f64) {
-    let mut greatest = f64::NEG_INFINITY;
-    for power in &mut *powers {
-        *power = 10.0 * libm::log10(power.max(1e-10));
-        greatest = greatest.max(*power);
-    }
-    for db in powers {
-        *db = db.max(greatest - top_db);
-    }
-}
-
-/// Amplitudes in dB below the greatest of them all, none more than `top_db` below it and none of them below 1e-5
-/// (`librosa.amplitude_to_db(S, ref=np.max, top_db=top_db)`).
-pub fn amplitude_to_db(amplitudes: &mut [f64], top_db: f64) {
-    amplitudes.iter_mut().for_each(|amplitude| *amplitude *= *amplitude);
-    power_to_db(amplitudes, top_db);
-    let greatest = amplitudes.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    amplitudes.iter_mut().for_each(|db| *db -= greatest);
 }
 
 /// The first `n_mfcc` cepstral coefficients of each row of mel bands in dB: the orthonormal DCT-II
@@ -203,23 +185,11 @@ mod tests {
     fn filters_have_the_row_sums_that_librosa_gives_them() {
         // librosa 0.11.0: librosa.filters.mel(sr=22050, n_fft=2048, n_mels=128).sum(axis=1)
         let filters = MelFilters::new(22_050.0, 2048, 128);
-        let mut sums = vec![0.0; 128];
-        filters.apply(&[1.0; 1025], &mut sums);
+        let mut sums = vec![Lanes::ZERO; 128];
+        filters.apply(&[Lanes([1.0; LANES]); 1025], &mut sums);
         for (i, want) in [(0, 0.090345882), (1, 0.093373882), (37, 0.096146197), (55, 0.092740705)] {
-            assert!((sums[i] - want).abs() < 1e-7, "{i}: {} {want}", sums[i]);
+            assert!((sums[i].0[5] - want).abs() < 1e-7, "{i}: {:?} {want}", sums[i]);
         }
-    }
-
-    #[test]
-    fn decibels_are_floored_by_the_greatest_and_by_ten_to_the_minus_ten() {
-        let mut powers = [1.0, 1e-3, 1e-9, 0.0];
-        power_to_db(&mut powers, 80.0);
-        for (db, want) in powers.iter().zip([0.0, -30.0, -80.0, -80.0]) {
-            assert!((db - want).abs() < 1e-12, "{db} {want}");
-        }
-        let mut silence = [0.0, 0.0];
-        power_to_db(&mut silence, 80.0);
-        assert_eq!(silence, [-100.0, -100.0]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Pure numbers: decoding, resampling, loudness, transforms, descriptors, linear algebra.
 //!
-//! Everything here is f64 with sums in a fixed order and transcendental functions from `libm`: the same samples
-//! give the same bits on every CPU.
+//! Sums are in a fixed order and transcendental functions from `libm`: the same samples give the same bits on every
+//! CPU. Everything is f64, but for spectra, which are f32 like librosa's, eight frames side by side ([`Lanes`]).
 
 pub mod decode;
 pub mod layout;
@@ -13,9 +13,13 @@ pub mod wav;
 mod beats;
 mod breath;
 mod chroma;
+mod contrast;
 mod cqt;
+mod decibels;
 mod fft;
 mod halve;
+mod lane_fft;
+mod lanes;
 mod linalg;
 mod matrix;
 mod median;
@@ -27,24 +31,28 @@ mod spectral;
 mod stft;
 mod tempogram;
 mod tuning;
+mod wavelet;
 
 pub use beats::beat_frames;
 pub use breath::{Gap, Listener};
 pub use chroma::{ChromaFilters, TONNETZ_DIMENSIONS, cens, fold_octaves, normalise_by_greatest, tonnetz};
-pub use cqt::{Cqt, CqtShape};
+pub use contrast::{ContrastBands, contrast};
+pub use cqt::{Cqt, CqtShape, Halving};
+pub use decibels::{amplitude_to_db, power_to_db};
 pub use fft::RealFft;
 pub use halve::Halver;
+pub use lane_fft::{Complex, LaneFft};
+pub use lanes::{LANES, Lanes, WideLanes};
 pub use linalg::{covariance, dot, gram, largest_eigenpairs, squared_distance};
 pub use matrix::Matrix;
 pub use median::median;
-pub use mel::{MelFilters, amplitude_to_db, delta, lift, mel_spectrogram, mfcc, power_to_db};
+pub use mel::{MelFilters, delta, lift, mel_spectrogram, mfcc};
 pub use onset::{Aggregate, PeakPicking, onset_frames, onset_strength};
 pub use picture::resize;
 pub use random::Random;
 pub use spectral::{
-    ContrastBands, bandwidth, bin_frequencies, centroid, contrast, flatness, frame_rms, rms, roll_off,
-    zero_crossing_rate,
+    bin_frequencies, centroid_and_bandwidth, flatness, frame_rms, rms, roll_off, zero_crossing_rate,
 };
-pub use stft::{Stft, hann, n_frames};
+pub use stft::{Cutter, Stft, hann, n_frames};
 pub use tempogram::{Tempogram, pulse_clarity, tempo};
 pub use tuning::TuningEstimator;

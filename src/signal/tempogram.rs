@@ -1,6 +1,6 @@
 //! Periodicity of onset strength: the tempogram, the tempo and the clarity of the pulse.
 
-use super::{RealFft, hann};
+use super::{LANES, LaneFft, Lanes, hann};
 use crate::error::{Error, Result};
 
 /// Local autocorrelation of onset strength (Grosche, Müller and Kurth 2010; `librosa.feature.tempogram`): windows of
@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Tempogram {
     window: Vec<f64>,
-    fft: RealFft,
-    frame: Vec<f64>,
-    power: Vec<f64>,
+    fft: LaneFft,
+    frames: Vec<Lanes>,
+    power: Vec<Lanes>,
 }
 
 /// The longest window, frames.
@@ -28,47 +28,51 @@ impl Tempogram {
             return Err(Error::usage(format!("cannot correlate windows of `{win_length}`: {cause}")));
         }
         let padded = (2 * win_length - 1).next_power_of_two().max(4);
-        let fft = RealFft::new(padded)?;
-        let (frame, power) = (vec![0.0; win_length], vec![0.0; padded]);
-        Ok(Self { window: hann(win_length), fft, frame, power })
+        let fft = LaneFft::new(padded)?;
+        let (frames, power) = (vec![Lanes::ZERO; win_length], vec![Lanes::ZERO; padded]);
+        Ok(Self { window: hann(win_length), fft, frames, power })
     }
 
-    /// Calls `take` with the autocorrelation around each frame in order, lag 0 first.
-    pub fn for_each(&mut self, strengths: &[f64], mut take: impl FnMut(&[f64])) {
+    /// Calls `take` with the autocorrelations around eight frames at a time, in order, lag 0 first, and how many frames there
+    /// are from the first of them on.
+    pub fn for_each(&mut self, strengths: &[f64], mut take: impl FnMut(&[Lanes], usize)) {
         let padded = pad_with_ramps(strengths, self.window.len() / 2);
-        for start in 0..strengths.len() {
-            let own = padded.get(start..).unwrap_or(&[]).iter().chain(std::iter::repeat(&0.0));
-            let weighted = own.zip(&self.window).map(|(value, weight)| value * weight);
-            self.frame.iter_mut().zip(weighted).for_each(|(out, value)| *out = value);
-            take(self.correlate());
+        for start in (0..strengths.len()).step_by(LANES) {
+            let at = |i: usize| padded.get(i).copied().unwrap_or(0.0);
+            for (i, (frames, weight)) in self.frames.iter_mut().zip(&self.window).enumerate() {
+                *frames = Lanes(std::array::from_fn(|lane| (at(start + lane + i) * weight) as f32));
+            }
+            take(self.correlate(), strengths.len() - start);
         }
     }
 
     /// The mean over all frames; zeros of no frames.
     pub fn mean(&mut self, strengths: &[f64]) -> Vec<f64> {
         let mut sum = vec![0.0; self.window.len()];
-        self.for_each(strengths, |lags| sum.iter_mut().zip(lags).for_each(|(sum, value)| *sum += value));
+        self.for_each(strengths, |lags, n_frames| {
+            for (sum, values) in sum.iter_mut().zip(lags) {
+                *sum += values.0.iter().take(n_frames).map(|value| f64::from(*value)).sum::<f64>();
+            }
+        });
         let n = strengths.len().max(1) as f64;
         sum.iter().map(|sum| sum / n).collect()
     }
 
-    /// The autocorrelation of the frame by way of its power spectrum, divided by the greatest magnitude.
-    fn correlate(&mut self) -> &[f64] {
+    /// The autocorrelations of the frames by way of their power spectra, divided by the greatest magnitude of each.
+    fn correlate(&mut self) -> &[Lanes] {
         let n = self.power.len();
-        let (re, im) = self.fft.transform(&self.frame);
-        for (bin, (re, im)) in re.iter().zip(im).enumerate() {
-            let power = re * re + im * im;
-            self.power[bin] = power;
-            self.power[(n - bin) % n] = power;
+        for (bin, [re, im]) in self.fft.transform(&self.frames).iter().enumerate() {
+            self.power[bin] = *re * *re + *im * *im;
+            self.power[(n - bin) % n] = self.power[bin];
         }
         // The spectrum of a power spectrum is n times the autocorrelation, as both are even.
-        let (correlation, _) = self.fft.transform(&self.power);
-        self.frame.iter_mut().zip(correlation).for_each(|(lag, value)| *lag = *value);
-        let greatest = self.frame.iter().fold(0.0_f64, |greatest, value| greatest.max(value.abs()));
-        if greatest >= f64::MIN_POSITIVE {
-            self.frame.iter_mut().for_each(|lag| *lag /= greatest);
-        }
-        &self.frame
+        let correlations = self.fft.transform(&self.power);
+        self.frames.iter_mut().zip(correlations).for_each(|(lag, [value, _])| *lag = *value);
+        let magnitude = |lags: &Lanes| Lanes(lags.0.map(f32::abs));
+        let greatest = self.frames.iter().fold(Lanes::ZERO, |greatest, lags| greatest.max(magnitude(lags)));
+        let factor = Lanes(greatest.0.map(|most| if most >= f32::MIN_POSITIVE { 1.0 / most } else { 1.0 }));
+        self.frames.iter_mut().for_each(|lags| *lags = *lags * factor);
+        &self.frames
     }
 }
 
@@ -144,11 +148,14 @@ mod tests {
         let padded = pad_with_ramps(&strengths, 4);
         let window = hann(8);
         let mut start = 0;
-        Tempogram::new(8).unwrap().for_each(&strengths, |lags| {
-            let frame: Vec<f64> = (0..8).map(|i| padded[start + i] * window[i]).collect();
-            let sum = |lag: usize| (lag..8).map(|i| frame[i] * frame[i - lag]).sum::<f64>();
-            (0..8).for_each(|lag| assert!((lags[lag] - sum(lag) / sum(0)).abs() < 1e-12, "{start} {lag}"));
-            start += 1;
+        Tempogram::new(8).unwrap().for_each(&strengths, |lags, n_frames| {
+            for lane in 0..n_frames.min(LANES) {
+                let frame: Vec<f64> = (0..8).map(|i| padded[start + i] * window[i]).collect();
+                let sum = |lag: usize| (lag..8).map(|i| frame[i] * frame[i - lag]).sum::<f64>();
+                let off = |lag: usize| (f64::from(lags[lag].0[lane]) - sum(lag) / sum(0)).abs();
+                (0..8).for_each(|lag| assert!(off(lag) < 1e-6, "{start} {lag}"));
+                start += 1;
+            }
         });
         assert_eq!(start, 20);
     }

@@ -1,5 +1,7 @@
 //! How far a recording is tuned from A = 440 Hz, as `librosa.estimate_tuning` finds it.
 
+use super::Lanes;
+
 /// Collects spectral peaks frame by frame (`librosa.piptrack`), and finds the tuning that most of them agree on.
 #[derive(Debug, Clone)]
 pub struct TuningEstimator {
@@ -7,7 +9,6 @@ pub struct TuningEstimator {
     spacing: f64,
     /// The first bin that may be a peak, and one past the last.
     bins: std::ops::Range<usize>,
-    thresholded: Vec<f64>,
     peaks: Vec<Peak>,
 }
 
@@ -31,25 +32,22 @@ impl TuningEstimator {
         let spacing = sample_rate / n_fft as f64;
         let at_or_above = |hz: f64| (0..=n_fft / 2).take_while(|bin| (*bin as f64) * spacing < hz).count();
         let highest = HIGHEST.min(sample_rate / 2.0);
-        Self {
-            spacing,
-            bins: at_or_above(LOWEST)..at_or_above(highest),
-            thresholded: Vec::new(),
-            peaks: Vec::new(),
-        }
+        Self { spacing, bins: at_or_above(LOWEST)..at_or_above(highest), peaks: Vec::new() }
     }
 
-    /// Adds the peaks of a frame; `spectrum` is its magnitudes or its powers.
-    pub fn add(&mut self, spectrum: &[f64]) {
-        let threshold = THRESHOLD * spectrum.iter().copied().fold(0.0, f64::max);
-        self.thresholded.clear();
-        self.thresholded.extend(spectrum.iter().map(|value| if *value > threshold { *value } else { 0.0 }));
-        let last = self.thresholded.len().saturating_sub(1);
-        for bin in self.bins.start.max(1)..self.bins.end.min(last) {
-            let (before, here, after) =
-                (self.thresholded[bin - 1], self.thresholded[bin], self.thresholded[bin + 1]);
-            if here > before && here >= after {
-                self.peaks.push(interpolate(bin, &spectrum[bin - 1..=bin + 1], self.spacing));
+    /// Adds the peaks of the first `n_frames` of eight frames; `spectra` are their magnitudes or their powers.
+    pub fn add(&mut self, spectra: &[Lanes], n_frames: usize) {
+        let greatest = spectra.iter().fold(Lanes::ZERO, |greatest, bin| greatest.max(*bin));
+        let bins = self.bins.start.max(1)..self.bins.end.min(spectra.len().saturating_sub(1));
+        for (lane, greatest) in greatest.0.iter().enumerate().take(n_frames) {
+            let threshold = THRESHOLD * f64::from(*greatest);
+            let at = |bin: usize| f64::from(spectra[bin].0[lane]);
+            let above = |value: f64| if value > threshold { value } else { 0.0 };
+            for bin in bins.clone() {
+                let here = above(at(bin));
+                if here > above(at(bin - 1)) && here >= above(at(bin + 1)) {
+                    self.peaks.push(interpolate(bin, [at(bin - 1), at(bin), at(bin + 1)], self.spacing));
+                }
             }
         }
     }
@@ -71,8 +69,7 @@ impl TuningEstimator {
 }
 
 /// The top of the parabola through three bins.
-fn interpolate(bin: usize, around: &[f64], spacing: f64) -> Peak {
-    let (before, here, after) = (around[0], around[1], around[2]);
+fn interpolate(bin: usize, [before, here, after]: [f64; 3], spacing: f64) -> Peak {
     let (curvature, slope) = (after + before - 2.0 * here, (after - before) / 2.0);
     let shift = if slope.abs() >= curvature.abs() { 0.0 } else { -slope / curvature };
     Peak { frequency: (bin as f64 + shift) * spacing, magnitude: here + 0.5 * slope * shift }
@@ -105,10 +102,10 @@ mod tests {
             let sine: Vec<f64> = (0..22_050).map(|i| libm::sin(angle(i))).collect();
             let (mut stft, mut estimator) =
                 (Stft::new(2048, 512).unwrap(), TuningEstimator::new(22_050.0, 2048));
-            for frame in 4..stft.n_frames(sine.len()) - 4 {
-                let magnitudes: Vec<f64> =
-                    stft.power(&sine, frame).iter().map(|power| power.sqrt()).collect();
-                estimator.add(&magnitudes);
+            for first in (8..stft.n_frames(sine.len()) - 8).step_by(8) {
+                let magnitudes: Vec<Lanes> =
+                    stft.power(&sine, first).iter().map(|power| power.sqrt()).collect();
+                estimator.add(&magnitudes, 8);
             }
             let found = estimator.estimate(12) * 100.0;
             // Parabolas through the magnitudes of a Hann window are off by up to three cents here.
@@ -120,8 +117,8 @@ mod tests {
     fn silence_is_in_tune() {
         let mut estimator = TuningEstimator::new(22_050.0, 2048);
         assert_eq!(estimator.estimate(12), 0.0);
-        estimator.add(&[0.0; 1025]);
-        estimator.add(&[]);
+        estimator.add(&[Lanes::ZERO; 1025], 8);
+        estimator.add(&[], 8);
         assert_eq!(estimator.estimate(12), 0.0);
     }
 }

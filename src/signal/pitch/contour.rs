@@ -15,15 +15,17 @@ pub fn hertz_of(cents: f64) -> f64 {
     REFERENCE_HZ * libm::exp2(cents / 1200.0)
 }
 
-/// The pitches of voiced frames, cents: those less aperiodic than `aperiodicity` and at most `top_db` below the
-/// loudest frame. `rms` has the root mean square of each frame.
-pub fn voiced(periods: &[Period], rms: &[f64], aperiodicity: f64, top_db: f64) -> Vec<Option<f64>> {
+/// The pitches of voiced frames, cents: those less aperiodic than `aperiodicity`.
+pub fn voiced(periods: &[Period], aperiodicity: f64) -> Vec<Option<f64>> {
+    let pitch = |period: &Period| (period.aperiodicity < aperiodicity).then(|| cents_of(period.hz));
+    periods.iter().map(pitch).collect()
+}
+
+/// The contour without frames more than `top_db` below the loudest. `rms` has the root mean square of each frame.
+pub fn without_the_faint(contour: &[Option<f64>], rms: &[f64], top_db: f64) -> Vec<Option<f64>> {
     let loudest = rms.iter().copied().fold(0.0, f64::max);
     let floor = loudest * libm::pow(10.0, -top_db / 20.0);
-    let pitch = |(period, rms): (&Period, &f64)| {
-        (period.aperiodicity < aperiodicity && *rms > floor).then(|| cents_of(period.hz))
-    };
-    periods.iter().zip(rms).map(pitch).collect()
+    contour.iter().zip(rms).map(|(pitch, rms)| pitch.filter(|_| *rms > floor)).collect()
 }
 
 /// The median of the voiced frames among `width` around each voiced frame; unvoiced frames stay so.
@@ -85,9 +87,10 @@ mod tests {
     fn quiet_and_aperiodic_frames_are_unvoiced() {
         let period = |aperiodicity| Period { hz: 440.0, aperiodicity };
         let periods = [period(0.0), period(0.3), period(0.1), period(0.1)];
-        let got = voiced(&periods, &[1.0, 1.0, 0.011, 0.009], 0.2, 40.0);
+        let voiced = voiced(&periods, 0.2);
+        let got = without_the_faint(&voiced, &[1.0, 1.0, 0.011, 0.009], 40.0);
         assert_eq!(got, [Some(0.0), None, Some(0.0), None]);
-        assert_eq!(voiced(&periods, &[0.0; 4], 0.2, 40.0), [None; 4]);
+        assert_eq!(without_the_faint(&voiced, &[0.0; 4], 40.0), [None; 4]);
     }
 
     #[test]

@@ -10,17 +10,22 @@ mod maqamat;
 mod notes;
 mod ornaments;
 mod pitch_classes;
+mod pyin;
 mod register;
 mod tonic;
 mod yin;
 
-pub use contour::{REFERENCE_HZ, cents_of, hertz_of, hold_octaves, median_filter, resample_contour, voiced};
+pub use contour::{
+    REFERENCE_HZ, cents_of, hertz_of, hold_octaves, median_filter, resample_contour, voiced,
+    without_the_faint,
+};
 pub use decay::{Decay, decay};
 pub use intervals::{INTERVAL_BINS, interval_histogram};
 pub use maqamat::{MAQAMAT, Maqam, Match, Scale, nearest_scales};
 pub use notes::{Note, notes};
 pub use ornaments::{Ornaments, ornaments};
 pub use pitch_classes::{Degree, PitchClasses, degrees, hellinger};
+pub use pyin::{Candidate, Pyin};
 pub use register::{ARC_NUMBERS, REGISTER_PERCENTILES, percentiles, register_arc};
 pub use tonic::{Method, Tonic, estimate_tonic};
 pub use yin::{Period, Yin, YinParameters};

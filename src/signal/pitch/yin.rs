@@ -1,7 +1,7 @@
 //! YIN: the period of a frame, as `librosa.yin` 0.11 defines it.
 
 use crate::error::{Error, Result};
-use crate::signal::{RealFft, n_frames};
+use crate::signal::{Cutter, LANES, LaneFft, Lanes, WideLanes, n_frames};
 
 /// What [`Yin`] is told, by librosa's names.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,8 +30,8 @@ pub struct Period {
     pub aperiodicity: f64,
 }
 
-/// The fundamental frequency of overlapping frames, centred on multiples of the hop, with zeros before the start
-/// and after the end (de Cheveigné and Kawahara 2002, equation 8; `librosa.yin` 0.11 with its defaults).
+/// The fundamental frequency of overlapping frames, eight at a time, centred on multiples of the hop, with zeros before
+/// the start and after the end (de Cheveigné and Kawahara 2002, equation 8; `librosa.yin` 0.11 with its defaults).
 ///
 /// Like librosa since 0.11, it takes the autocorrelation of the whole frame and the energy that leaves at its
 /// start. The autocorrelation comes from two Fourier transforms, whatever the lowest frequency is.
@@ -40,11 +40,13 @@ pub struct Yin {
     parameters: YinParameters,
     min_period: usize,
     max_period: usize,
-    fft: RealFft,
-    frame: Vec<f64>,
-    power: Vec<f64>,
+    fft: LaneFft,
+    cutter: Cutter,
+    power: Vec<Lanes>,
     /// The normalised difference at the periods from the least to the greatest.
-    difference: Vec<f64>,
+    difference: Vec<Lanes>,
+    /// That of the frame at hand.
+    of_frame: Vec<f64>,
 }
 
 impl Yin {
@@ -60,17 +62,23 @@ impl Yin {
         if hop_length == 0 || min_period == 0 || max_period <= min_period + 1 {
             return Err(refused("hop_length", hop_length as f64, "there is nothing to look for"));
         }
-        let fft = RealFft::new((frame_length + max_period + 1).next_power_of_two())?;
-        let (power, difference) = (vec![0.0; fft.length()], vec![0.0; max_period - min_period + 1]);
+        let fft = LaneFft::new((frame_length + max_period + 1).next_power_of_two())?;
+        let (power, n_periods) = (vec![Lanes::ZERO; fft.length()], max_period - min_period + 1);
         Ok(Self {
             parameters,
             min_period,
             max_period,
             fft,
-            frame: vec![0.0; frame_length],
+            cutter: Cutter::default(),
             power,
-            difference,
+            difference: vec![Lanes::ZERO; n_periods],
+            of_frame: vec![0.0; n_periods],
         })
+    }
+
+    /// What it was told.
+    pub fn parameters(&self) -> &YinParameters {
+        &self.parameters
     }
 
     /// Number of frames over `n_samples` samples.
@@ -78,64 +86,88 @@ impl Yin {
         n_frames(n_samples, self.parameters.hop_length)
     }
 
-    /// The period of frame `index` of `samples`.
-    pub fn period(&mut self, samples: &[f64], index: usize) -> Period {
-        self.cut(samples, index);
-        self.differences();
-        let at = first_trough_below(&self.difference, self.parameters.trough_threshold)
-            .unwrap_or_else(|| lowest(&self.difference));
-        let period = (self.min_period + at) as f64 + parabolic_shift(&self.difference, at);
-        Period { hz: self.parameters.sample_rate / period, aperiodicity: self.difference[at] }
+    /// The periods of eight frames of `samples` from frame `first` on; of frames beyond the last, whatever is there.
+    pub fn periods(&mut self, samples: &[f64], first: usize) -> [Period; LANES] {
+        self.compare(samples, first);
+        std::array::from_fn(|lane| self.period(lane))
     }
 
-    fn cut(&mut self, samples: &[f64], index: usize) {
-        let (middle, centre) = (self.frame.len() / 2, index * self.parameters.hop_length);
-        for (i, out) in self.frame.iter_mut().enumerate() {
-            let sample = (centre + i).checked_sub(middle).and_then(|at| samples.get(at));
-            *out = sample.copied().unwrap_or(0.0);
-        }
-    }
-
-    fn differences(&mut self) {
+    /// Compares eight frames with themselves, for [`Yin::troughs`].
+    pub(super) fn compare(&mut self, samples: &[f64], first: usize) {
+        let YinParameters { frame_length, hop_length, .. } = self.parameters;
+        let frames = self.cutter.cut(samples, first, frame_length, hop_length);
         let scale = 1.0 / self.fft.length() as f64;
-        let autocorrelation = autocorrelation(&mut self.fft, &self.frame, &mut self.power);
-        let whole = autocorrelation[0];
-        let (mut left, mut sum) = (0.0, 0.0);
-        let lags = autocorrelation[1..=self.max_period].iter().zip(&self.frame);
-        for (period, (at_period, sample)) in (1..).zip(lags) {
+        let autocorrelation = autocorrelation(&mut self.fft, frames, &mut self.power);
+        let whole = autocorrelation[0][0].widen() * (2.0 * scale);
+        let (mut left, mut sum) = (WideLanes::default(), WideLanes::default());
+        let lags = autocorrelation[1..=self.max_period].iter().zip(frames);
+        for (period, ([at_period, _], sample)) in (1..).zip(lags) {
+            let sample = sample.widen();
             left += sample * sample;
             // librosa has already overwritten the first sample's energy when it comes to a lag of one sample.
-            let gone = if period == 1 { 0.0 } else { left };
-            let difference = 2.0 * (whole - at_period) * scale - gone;
+            let gone = if period == 1 { WideLanes::default() } else { left };
+            let difference = whole - at_period.widen() * (2.0 * scale) - gone;
             sum += difference;
             if period >= self.min_period {
-                let mean = sum / period as f64;
-                self.difference[period - self.min_period] = difference / (mean + f64::MIN_POSITIVE);
+                let ratio = |i: usize| difference.0[i] / (sum.0[i] / period as f64 + f64::MIN_POSITIVE);
+                self.difference[period - self.min_period] = Lanes(std::array::from_fn(|i| ratio(i) as f32));
             }
         }
     }
+
+    fn period(&mut self, lane: usize) -> Period {
+        let threshold = self.parameters.trough_threshold;
+        let difference = self.difference_of(lane);
+        let at = first_trough_below(difference, threshold).unwrap_or_else(|| lowest(difference));
+        let aperiodicity = difference[at];
+        Period { hz: self.hz(at), aperiodicity }
+    }
+
+    /// The frequency (Hz) and the depth of every trough of one of the eight frames, the shortest period first.
+    pub(super) fn troughs(&mut self, lane: usize) -> impl Iterator<Item = Period> {
+        self.difference_of(lane);
+        let difference = &self.of_frame;
+        let is_here = |at: &usize| is_trough(difference, *at);
+        (0..difference.len())
+            .filter(is_here)
+            .map(|at| Period { hz: self.hz(at), aperiodicity: difference[at] })
+    }
+
+    fn difference_of(&mut self, lane: usize) -> &[f64] {
+        let lanes = self.difference.iter().map(|lanes| f64::from(lanes.0[lane]));
+        self.of_frame.iter_mut().zip(lanes).for_each(|(out, value)| *out = value);
+        &self.of_frame
+    }
+
+    /// The frequency of a place of the frame at hand, between periods by a parabola, Hz.
+    fn hz(&self, at: usize) -> f64 {
+        let period = (self.min_period + at) as f64 + parabolic_shift(&self.of_frame, at);
+        self.parameters.sample_rate / period
+    }
 }
 
-/// The autocorrelation of `frame`, times the length of the transform: that of its power spectrum, which is real
+/// The autocorrelation of `frames`, times the length of the transform: that of their power spectra, which are real
 /// and even, so that the forward transform is its own inverse.
-fn autocorrelation<'f>(fft: &'f mut RealFft, frame: &[f64], power: &mut [f64]) -> &'f [f64] {
+fn autocorrelation<'f>(fft: &'f mut LaneFft, frames: &[Lanes], power: &mut [Lanes]) -> &'f [[Lanes; 2]] {
     let n = power.len();
-    let (re, im) = fft.transform(frame);
-    for (k, (re, im)) in re.iter().zip(im).enumerate() {
-        power[k] = re * re + im * im;
+    for (k, [re, im]) in fft.transform(frames).iter().enumerate() {
+        power[k] = *re * *re + *im * *im;
         power[(n - k) % n] = power[k];
     }
-    fft.transform(power).0
+    fft.transform(power)
 }
 
 fn first_trough_below(values: &[f64], threshold: f64) -> Option<usize> {
-    let last = values.len() - 1;
-    let is_trough = |i: usize| match i {
+    (0..values.len()).find(|&i| values[i] < threshold && is_trough(values, i))
+}
+
+/// `librosa.util.localmin`, and the ends where they lie below their neighbour.
+fn is_trough(values: &[f64], i: usize) -> bool {
+    match i {
         0 => values[0] < values[1],
-        i if i == last => values[i] < values[i - 1],
+        i if i + 1 == values.len() => values[i] < values[i - 1],
         i => values[i] < values[i - 1] && values[i] <= values[i + 1],
-    };
-    (0..=last).find(|&i| values[i] < threshold && is_trough(i))
+    }
 }
 
 fn lowest(values: &[f64]) -> usize {
@@ -186,11 +218,15 @@ mod tests {
     #[test]
     fn the_autocorrelation_is_the_sum_that_defines_it() {
         let frame = [1.0, -2.0, 3.0, 0.5, 4.0];
-        let mut fft = RealFft::new(16).unwrap();
-        let got = autocorrelation(&mut fft, &frame, &mut [0.0; 16])[..5].to_vec();
-        for (lag, got) in got.iter().enumerate() {
-            let want: f64 = (lag..5).map(|i| frame[i] * frame[i - lag]).sum();
-            assert!((got / 16.0 - want).abs() < 1e-12, "{lag}");
+        let mut fft = LaneFft::new(16).unwrap();
+        let frames = frame.map(|sample| Lanes(std::array::from_fn(|i| sample * (1 << i) as f32)));
+        let got = autocorrelation(&mut fft, &frames, &mut [Lanes::ZERO; 16])[..5].to_vec();
+        for (lag, [got, _]) in got.iter().enumerate() {
+            let want: f32 = (lag..5).map(|i| frame[i] * frame[i - lag]).sum();
+            for i in 0..LANES {
+                let scale = (1 << (2 * i)) as f32;
+                assert!((got.0[i] / 16.0 / scale - want).abs() < 1e-5, "{lag}");
+            }
         }
     }
 
@@ -202,12 +238,13 @@ mod tests {
             let angle = |i: u32| std::f64::consts::TAU * hz * f64::from(i) / 22_050.0;
             let tone: Vec<f64> =
                 (0..8000).map(|i| libm::sin(angle(i)) + 0.3 * libm::sin(2.0 * angle(i))).collect();
-            let period = yin.period(&tone, 15);
+            let period = yin.periods(&tone, 12)[3];
             let cents = 1200.0 * libm::log2(period.hz / hz);
             assert!(cents.abs() < within && period.aperiodicity < 0.15, "{hz}: {cents} {period:?}");
         }
-        assert!(yin.period(&[], 0).hz.is_finite());
-        assert!(yin.period(&[0.0; 5], 1000).hz.is_finite());
+        for period in yin.periods(&[], 0).iter().chain(&yin.periods(&[0.0; 5], 1000)) {
+            assert!(period.hz.is_finite());
+        }
     }
 
     #[test]

@@ -8,7 +8,9 @@ use super::rows::{
 };
 use super::tuning::{TunedCqt, Tuning, tuning_of_spectra};
 use crate::error::Result;
-use crate::signal::{ChromaFilters, CqtShape, Matrix, Stft, cens, fold_octaves, normalise_by_greatest};
+use crate::signal::{
+    ChromaFilters, CqtShape, Halving, LANES, Lanes, Matrix, Stft, cens, fold_octaves, normalise_by_greatest,
+};
 use crate::stages::{Context, Inputs, Outputs, Stage};
 
 /// Mean and standard deviation over frames of pitch classes, at 22,050 Hz (`librosa.feature.chroma_stft`,
@@ -90,7 +92,10 @@ impl Stage for Chroma {
         let mut octaves = Octaves::new(self.hop_length, self.bins_per_octave, self.tuning);
         describe_segments(inputs, context, &columns, |samples| {
             let (chroma, tuning) = match self.from {
-                ChromaFrom::Stft => self.of_spectra(samples, context)?,
+                ChromaFrom::Stft => {
+                    let mut stft = Stft::new(self.n_fft as usize, self.hop_length as usize)?;
+                    chroma_of_spectra(&mut stft, samples, self.n_chroma as usize, self.tuning, context)?
+                }
                 ChromaFrom::Cqt | ChromaFrom::Cens => self.of_octaves(&mut octaves, samples)?,
             };
             Ok(vec![means_then_deviations(&summarise_columns(&chroma)), vec![tuning]])
@@ -119,25 +124,6 @@ impl Chroma {
         self.tuning.check("pitch classes")
     }
 
-    /// Chroma from power spectra, and the tuning that it was computed for.
-    fn of_spectra(&self, samples: &[f64], context: &Context) -> Result<(Matrix, f64)> {
-        let mut stft = Stft::new(self.n_fft as usize, self.hop_length as usize)?;
-        let n_chroma = self.n_chroma as usize;
-        let tuning = match self.tuning {
-            Tuning::Given(tuning) => tuning,
-            // librosa estimates it from powers here, and from magnitudes everywhere else.
-            Tuning::Estimated(_) => tuning_of_spectra(&mut stft, samples, n_chroma, <[f64]>::to_vec),
-        };
-        context.check()?;
-        let filters = ChromaFilters::new(f64::from(SAMPLE_RATE), self.n_fft as usize, n_chroma, tuning);
-        let mut chroma = Matrix::zeros(stft.n_frames(samples.len()), n_chroma);
-        for frame in 0..chroma.n_rows() {
-            filters.apply(stft.power(samples, frame), chroma.row_mut(frame));
-        }
-        normalise_by_greatest(&mut chroma);
-        Ok((chroma, tuning))
-    }
-
     /// Chroma from a constant-Q transform, and the tuning that it was computed for.
     fn of_octaves(&self, octaves: &mut Octaves, samples: &[f64]) -> Result<(Matrix, f64)> {
         let (mut chroma, tuning) = octaves.chroma(samples, self.n_chroma)?;
@@ -148,6 +134,31 @@ impl Chroma {
         }
         Ok((chroma, tuning))
     }
+}
+
+/// Chroma from power spectra, and the tuning that it was computed for.
+pub(super) fn chroma_of_spectra(
+    stft: &mut Stft,
+    samples: &[f64],
+    n_chroma: usize,
+    tuning: Tuning,
+    context: &Context,
+) -> Result<(Matrix, f64)> {
+    let tuning = match tuning {
+        Tuning::Given(tuning) => tuning,
+        // librosa estimates it from powers here, and from magnitudes everywhere else.
+        Tuning::Estimated(_) => tuning_of_spectra(stft, samples, n_chroma, |power| power),
+    };
+    context.check()?;
+    let filters = ChromaFilters::new(f64::from(SAMPLE_RATE), stft.n_fft(), n_chroma, tuning);
+    let mut chroma = Matrix::zeros(stft.n_frames(samples.len()), n_chroma);
+    let mut of_eight = vec![Lanes::ZERO; n_chroma];
+    for first in (0..chroma.n_rows()).step_by(LANES) {
+        filters.apply(stft.power(samples, first), &mut of_eight);
+        chroma.set_rows(first, &of_eight);
+    }
+    normalise_by_greatest(&mut chroma);
+    Ok((chroma, tuning))
 }
 
 /// Seven octaves from C1, as `librosa.feature.chroma_cqt` takes them.
@@ -166,6 +177,7 @@ impl Octaves {
             fmin: C1,
             n_bins: (N_OCTAVES * bins_per_octave) as usize,
             bins_per_octave: bins_per_octave as usize,
+            halving: Halving::Sharp,
         };
         Self(TunedCqt::new(shape, tuning))
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::{Column, SAMPLE_RATE, describe_segments, means_then_deviations, summarise_columns};
 use crate::error::Result;
-use crate::signal::{ContrastBands, Matrix, Stft, bin_frequencies, contrast};
+use crate::signal::{ContrastBands, LANES, Lanes, Matrix, Stft, bin_frequencies, contrast};
 use crate::stages::{Context, Inputs, Outputs, Stage};
 
 /// Mean and standard deviation over frames of spectral contrast, at 22,050 Hz (`librosa.feature.spectral_contrast`).
@@ -45,15 +45,19 @@ impl Stage for Contrast {
     fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
         let mut stft = Stft::new(self.n_fft as usize, self.hop_length as usize)?;
         let mut bands = ContrastBands::new(&bin_frequencies(f64::from(SAMPLE_RATE), self.n_fft as usize));
+        let mut magnitudes = vec![Lanes::ZERO; stft.n_bins()];
         let columns = [Column::block("contrast", 2 * ContrastBands::COUNT)];
         describe_segments(inputs, context, &columns, |samples| {
             let n_frames = stft.n_frames(samples.len());
             let [mut peaks, mut valleys] = [(); 2].map(|()| Matrix::zeros(n_frames, ContrastBands::COUNT));
-            for frame in 0..n_frames {
+            for first in (0..n_frames).step_by(LANES) {
                 context.check()?;
-                let power = stft.power(samples, frame);
-                let magnitudes: Vec<f64> = power.iter().map(|power| power.sqrt()).collect();
-                bands.measure(&magnitudes, peaks.row_mut(frame), valleys.row_mut(frame));
+                let roots = stft.power(samples, first).iter().map(|power| power.sqrt());
+                magnitudes.iter_mut().zip(roots).for_each(|(magnitude, root)| *magnitude = root);
+                let [mut of_peaks, mut of_valleys] = [[Lanes::ZERO; ContrastBands::COUNT]; 2];
+                bands.measure(&magnitudes, &mut of_peaks, &mut of_valleys);
+                peaks.set_rows(first, &of_peaks);
+                valleys.set_rows(first, &of_valleys);
             }
             Ok(vec![means_then_deviations(&summarise_columns(&contrast(peaks, valleys)))])
         })

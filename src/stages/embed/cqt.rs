@@ -10,7 +10,7 @@ use super::rows::{
 };
 use super::tuning::{TunedCqt, Tuning};
 use crate::error::Result;
-use crate::signal::{CqtShape, amplitude_to_db};
+use crate::signal::{CqtShape, Halving, amplitude_to_db};
 use crate::stages::{Context, Inputs, Outputs, Stage};
 
 /// Mean and standard deviation over frames of a constant-Q spectrum, at 22,050 Hz
@@ -94,6 +94,7 @@ impl ConstantQ {
             fmin: self.fmin,
             n_bins: self.n_bins as usize,
             bins_per_octave: self.bins_per_octave as usize,
+            halving: Halving::Short,
         }
     }
 }

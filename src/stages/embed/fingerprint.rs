@@ -7,7 +7,7 @@ use super::chroma::C1;
 use super::mfcc::{TOP_DB, mel_filters};
 use super::rows::{Column, SAMPLE_RATE, describe_segments, refused};
 use crate::error::Result;
-use crate::signal::{Cqt, CqtShape, Matrix, MelFilters, Stft, mel_spectrogram, power_to_db, resize};
+use crate::signal::{Cqt, CqtShape, Halving, Matrix, MelFilters, Stft, mel_spectrogram, power_to_db, resize};
 use crate::stages::{Context, Inputs, Outputs, Stage};
 
 /// A picture of a segment, for maps of short sounds: 32 frequencies by 32 times, at 22,050 Hz.
@@ -92,8 +92,14 @@ impl Fingerprint {
         let hop = self.hop_length as usize;
         Ok(match self.from {
             FingerprintFrom::Cqt => {
-                let shape =
-                    CqtShape { sample_rate: SAMPLE_RATE, hop, fmin: C1, n_bins: 84, bins_per_octave: 12 };
+                let shape = CqtShape {
+                    sample_rate: SAMPLE_RATE,
+                    hop,
+                    fmin: C1,
+                    n_bins: 84,
+                    bins_per_octave: 12,
+                    halving: Halving::Short,
+                };
                 Camera::Cqt(Cqt::new(shape)?)
             }
             FingerprintFrom::Mel => {

@@ -19,7 +19,7 @@ pub use cqt::ConstantQ;
 pub use fingerprint::{Fingerprint, FingerprintFrom};
 pub use mel::Mel;
 pub use mfcc::Mfcc;
-pub use pitch::{Estimate, Pitch, Tonic};
+pub use pitch::{Estimate, F0, Pitch, Tonic};
 pub use rhythm::Rhythm;
 pub use spectral::Spectral;
 pub use tonnetz::Tonnetz;

@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::signal::pitch::{
-    Method, Period, Tonic as Found, Yin, YinParameters, cents_of, estimate_tonic, hold_octaves,
-    median_filter, notes, voiced,
+    Method, Period, Pyin, Tonic as Found, Yin, YinParameters, cents_of, estimate_tonic, hold_octaves,
+    median_filter, notes, voiced, without_the_faint,
 };
 use crate::signal::resample::Resampler;
-use crate::signal::rms;
-use crate::stages::{Context, Inputs, Master, OrLabel, Outputs, Pieces, Span, Spans, Stage};
+use crate::signal::{LANES, n_frames, rms};
+use crate::stages::{Context, Frame, Inputs, Master, OrLabel, Outputs, Pieces, Span, Spans, Stage};
 use row::{Heard, KnownTonic, Table};
 
-/// Pitch and maqam of a single melodic line: a contour by YIN, the tonic, and in cents above it distributions of
+/// Pitch and maqam of a single melodic line: a contour by YIN or pYIN, the tonic, and in cents above it distributions of
 /// pitch classes, register, intervals, ornaments and the scale.
 ///
-/// The contour is taken once over each range of the clip, at 22,050 Hz (librosa 0.11's `yin`): a frame is
-/// voiced where its aperiodicity is below `voicing_threshold` and it is at most `top_db` below the loudest of the clip;
-/// then a median over five frames, and no jump of an octave while a note only fades. A segment has the frames whose middles lie in it. The tonic is that of the clip,
+/// The contour is taken once over each range of the clip, at 22,050 Hz (librosa 0.11's `yin` or `pyin`): a frame is
+/// voiced where its aperiodicity is below `voicing_threshold` (`pyin`: where the likeliest way through the range is voiced)
+/// and it is at most `top_db` below the loudest of the clip; then a median over five frames, and no jump of an octave while a note only fades. A segment has the frames whose middles lie in it. The tonic is that of the clip,
 /// which all segments share: an excerpt rarely ends on it. Harmony and percussion have no single line, so
 /// their contours mean little: see `voiced_ratio`.
 ///
@@ -50,6 +50,8 @@ pub struct Pitch {
     /// of the clip says, Hz; of a clip without the label it is estimated.
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 20_000))]
     pub tonic: OrLabel<Tonic>,
+    /// How pitches are found: "yin", or "pyin", which is surer where YIN jumps, on a grid of ten cents, and takes more time.
+    pub f0: F0,
     /// The lowest f0, Hz.
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 11_025))]
     pub fmin: f64,
@@ -62,15 +64,25 @@ pub struct Pitch {
     /// From one frame to the next, samples at 22,050 Hz.
     #[schemars(range(min = 32, max = 16384))]
     pub hop_length: u32,
-    /// The first period whose aperiodicity is below this is the pitch; where there is none, the least aperiodic.
+    /// The first period whose aperiodicity is below this is the pitch; where there is none, the least aperiodic. Not for "pyin".
     #[schemars(range(min = 0, max = 1))]
     pub trough_threshold: f64,
-    /// A frame is voiced where its aperiodicity (YIN's normalised difference) is below this.
+    /// A frame is voiced where its aperiodicity (YIN's normalised difference) is below this. Not for "pyin".
     #[schemars(range(min = 0, max = 1))]
     pub voicing_threshold: f64,
     /// How far below the loudest frame of the clip a voiced one may be, dB.
     #[schemars(range(min = 0, max = 200))]
     pub top_db: f64,
+}
+
+/// How the pitch of a frame is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum F0 {
+    /// By the frame itself (`librosa.yin`).
+    Yin,
+    /// By all frames of a range (`librosa.pyin`).
+    Pyin,
 }
 
 /// A tonic that is known, or is to be found.
@@ -95,6 +107,7 @@ impl Default for Pitch {
     fn default() -> Self {
         Self {
             tonic: OrLabel::Value(Tonic::Estimate(Estimate::Estimate)),
+            f0: F0::Yin,
             fmin: 55.0,
             fmax: 1760.0,
             frame_length: 2048,
@@ -116,18 +129,7 @@ impl Stage for Pitch {
     }
 
     fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
-        let mut yin = self.check()?;
-        let master = Master::read(inputs.one("audio")?)?;
-        let pieces = Pieces::read(inputs.one("ranges")?)?;
-        let spans = Spans::read(inputs.one("spans")?)?.spans;
-        let track = self.track(&mut yin, &master, &pieces, context)?;
-        let tonic = self.tonic(&track.contour)?;
-        let mut table = Table::default();
-        for span in &spans {
-            context.check()?;
-            table.push(&track.heard(span), tonic.as_ref());
-        }
-        Ok(vec![("features", table.into_frame().to_bytes())])
+        Ok(vec![("features", self.describe(inputs, context)?.to_bytes())])
     }
 }
 
@@ -158,7 +160,56 @@ impl Track {
     }
 }
 
+/// What finds the pitches of a range.
+enum Tracker {
+    /// With the aperiodicity below which a frame is voiced.
+    Yin(Yin, f64),
+    Pyin(Pyin),
+}
+
+impl Tracker {
+    /// The pitch of each of the first `n_frames` frames, cents above A4, where voiced.
+    fn contour(&mut self, samples: &[f64], n_frames: usize, context: &Context) -> Result<Vec<Option<f64>>> {
+        let firsts = (0..n_frames).step_by(LANES);
+        match self {
+            Self::Yin(yin, threshold) => {
+                let mut periods: Vec<Period> = Vec::with_capacity(n_frames);
+                for first in firsts {
+                    context.check()?;
+                    periods.extend(yin.periods(samples, first).iter().take(n_frames - first));
+                }
+                Ok(voiced(&periods, *threshold))
+            }
+            Self::Pyin(pyin) => {
+                let mut candidates = Vec::with_capacity(n_frames);
+                for first in firsts {
+                    context.check()?;
+                    candidates.extend(pyin.candidates(samples, first).into_iter().take(n_frames - first));
+                }
+                let pitches = pyin.decode(&candidates, &|| context.check())?;
+                Ok(pitches.into_iter().map(|hz| hz.map(cents_of)).collect())
+            }
+        }
+    }
+}
+
 impl Pitch {
+    /// A row for each segment.
+    pub(super) fn describe(&self, inputs: &Inputs, context: &Context) -> Result<Frame> {
+        let yin = self.check()?;
+        let master = Master::read(inputs.one("audio")?)?;
+        let pieces = Pieces::read(inputs.one("ranges")?)?;
+        let spans = Spans::read(inputs.one("spans")?)?.spans;
+        let track = self.track(yin, &master, &pieces, context)?;
+        let tonic = self.tonic(&track.contour)?;
+        let mut table = Table::default();
+        for span in &spans {
+            context.check()?;
+            table.push(&track.heard(span), tonic.as_ref());
+        }
+        Ok(table.into_frame())
+    }
+
     fn check(&self) -> Result<Yin> {
         let is_share = |value: f64| (0.0..=1.0).contains(&value);
         if !is_share(self.trough_threshold) || !is_share(self.voicing_threshold) {
@@ -180,26 +231,27 @@ impl Pitch {
         })
     }
 
-    fn track(&self, yin: &mut Yin, master: &Master, pieces: &Pieces, context: &Context) -> Result<Track> {
+    fn track(&self, yin: Yin, master: &Master, pieces: &Pieces, context: &Context) -> Result<Track> {
         let (frame_length, hop) = (self.frame_length as usize, self.hop_length as usize);
+        let mut tracker = match self.f0 {
+            F0::Yin => Tracker::Yin(yin, self.voicing_threshold),
+            F0::Pyin => Tracker::Pyin(Pyin::new(yin)),
+        };
         let resampler = Resampler::new(master.sample_rate(), SAMPLE_RATE);
         let stride = hop as f64 * f64::from(master.sample_rate()) / f64::from(SAMPLE_RATE);
         let (mut times, mut levels) = (Vec::new(), Vec::new());
-        let (mut periods, mut loudness): (Vec<Period>, Vec<f64>) = (Vec::new(), Vec::new());
+        let (mut contour, mut loudness): (Vec<Option<f64>>, Vec<f64>) = (Vec::new(), Vec::new());
         for piece in &pieces.pieces {
             let samples = resampler.resample(master.mono(piece.start, piece.end)?);
             let time = |frame: usize| piece.start as f64 + frame as f64 * stride;
-            let n_frames =
-                (0..yin.n_frames(samples.len())).take_while(|frame| time(*frame) < piece.end as f64).count();
-            for frame in 0..n_frames {
-                context.check()?;
-                periods.push(yin.period(&samples, frame));
-            }
+            let n_frames = n_frames(samples.len(), hop);
+            let n_frames = (0..n_frames).take_while(|frame| time(*frame) < piece.end as f64).count();
+            contour.extend(tracker.contour(&samples, n_frames, context)?);
             times.extend((0..n_frames).map(time));
             loudness.extend(rms(&samples, frame_length, hop).into_iter().take(n_frames));
             levels.extend(rms(&samples, hop, hop).into_iter().take(n_frames).map(decibels));
         }
-        let contour = voiced(&periods, &loudness, self.voicing_threshold, self.top_db);
+        let contour = without_the_faint(&contour, &loudness, self.top_db);
         let contour = hold_octaves(&median_filter(&contour, MEDIAN_FRAMES), &levels);
         Ok(Track { times, contour, levels, hop: hop as f64 / f64::from(SAMPLE_RATE) })
     }

@@ -154,7 +154,7 @@ impl<'a> Analyser<'a> {
 
 /// Median, interquartile range and coefficient of variation of the intervals between onsets; `frame` is the
 /// length of one, s.
-fn intervals(onsets: &[usize], frame: f64) -> [f64; 3] {
+pub(super) fn intervals(onsets: &[usize], frame: f64) -> [f64; 3] {
     let mut intervals: Vec<f64> = onsets.windows(2).map(|two| (two[1] - two[0]) as f64 * frame).collect();
     intervals.sort_unstable_by(f64::total_cmp);
     let (mean, deviation) = summarise(intervals.iter().copied());

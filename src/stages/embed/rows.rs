@@ -74,7 +74,19 @@ pub(super) type Summary = (f64, f64);
 
 /// The summary of each column of a matrix with a row per frame.
 pub(super) fn summarise_columns(matrix: &Matrix) -> Vec<Summary> {
-    (0..matrix.n_cols()).map(|j| summarise(matrix.column(j))).collect()
+    let n = matrix.n_rows().max(1) as f64;
+    let mut means = vec![0.0; matrix.n_cols()];
+    // Row after row, for a column's numbers lie far apart; every sum is in the order of the rows either way.
+    for row in matrix.rows() {
+        means.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+    }
+    means.iter_mut().for_each(|mean| *mean /= n);
+    let mut squares = vec![0.0; matrix.n_cols()];
+    for row in matrix.rows() {
+        let deviations = row.iter().zip(&means).map(|(value, mean)| value - mean);
+        squares.iter_mut().zip(deviations).for_each(|(sum, deviation)| *sum += deviation * deviation);
+    }
+    means.into_iter().zip(squares).map(|(mean, sum)| (mean, (sum / n).sqrt())).collect()
 }
 
 /// The mean, and the standard deviation of the values that are there (ddof = 0).

@@ -8,8 +8,8 @@ use super::rows::{
 };
 use crate::error::Result;
 use crate::signal::{
-    ContrastBands, Matrix, MelFilters, Stft, bandwidth, bin_frequencies, centroid, contrast, delta, flatness,
-    mfcc, power_to_db, rms, roll_off, zero_crossing_rate,
+    ContrastBands, LANES, Lanes, Matrix, MelFilters, Stft, bin_frequencies, centroid_and_bandwidth, contrast,
+    delta, flatness, mfcc, power_to_db, rms, roll_off, zero_crossing_rate,
 };
 use crate::stages::{Context, Inputs, Outputs, Stage};
 
@@ -71,7 +71,7 @@ impl Stage for Spectral {
 
     fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
         self.check()?;
-        let mut analyser = Analyser::new(self)?;
+        let mut analyser = SpectralAnalyser::new(self)?;
         describe_segments(inputs, context, &self.columns(), |samples| {
             Ok(analyser.describe(samples, context)?.row())
         })
@@ -116,78 +116,95 @@ impl Spectral {
 }
 
 /// What is the same for all segments: the transform, the filters, the bands.
-struct Analyser<'a> {
+pub(super) struct SpectralAnalyser<'a> {
     parameters: &'a Spectral,
     stft: Stft,
     filters: MelFilters,
-    frequencies: Vec<f64>,
     contrast_bands: ContrastBands,
+    /// Of the eight frames at hand.
+    of_eight: OfEight,
+}
+
+/// The descriptors of eight frames.
+struct OfEight {
+    magnitudes: Vec<Lanes>,
+    bands: Vec<Lanes>,
+    shape: [Lanes; N_SHAPE],
+    peaks: [Lanes; ContrastBands::COUNT],
+    valleys: [Lanes; ContrastBands::COUNT],
 }
 
 /// The descriptors of a segment, each matrix with a row per frame.
-struct Descriptors {
+pub(super) struct Descriptors {
+    /// Mel bands, dB.
+    pub(super) bands: Matrix,
     mfcc: Matrix,
     shape: Matrix,
     contrast: Matrix,
     zero_crossing_rate: Vec<f64>,
-    rms: Vec<f64>,
+    pub(super) rms: Vec<f64>,
 }
 
-impl<'a> Analyser<'a> {
-    fn new(parameters: &'a Spectral) -> Result<Self> {
+impl<'a> SpectralAnalyser<'a> {
+    pub(super) fn new(parameters: &'a Spectral) -> Result<Self> {
         let (n_fft, sample_rate) = (parameters.n_fft as usize, f64::from(SAMPLE_RATE));
-        let frequencies = bin_frequencies(sample_rate, n_fft);
-        Ok(Self {
-            parameters,
-            stft: Stft::new(n_fft, parameters.hop_length as usize)?,
-            filters: MelFilters::new(sample_rate, n_fft, parameters.n_mels as usize),
-            contrast_bands: ContrastBands::new(&frequencies),
-            frequencies,
-        })
+        let stft = Stft::new(n_fft, parameters.hop_length as usize)?;
+        let filters = MelFilters::new(sample_rate, n_fft, parameters.n_mels as usize);
+        let of_eight = OfEight {
+            magnitudes: vec![Lanes::ZERO; stft.n_bins()],
+            bands: vec![Lanes::ZERO; filters.n_mels()],
+            shape: [Lanes::ZERO; N_SHAPE],
+            peaks: [Lanes::ZERO; ContrastBands::COUNT],
+            valleys: [Lanes::ZERO; ContrastBands::COUNT],
+        };
+        let contrast_bands = ContrastBands::new(&bin_frequencies(sample_rate, n_fft));
+        Ok(Self { parameters, stft, filters, contrast_bands, of_eight })
     }
 
     /// Describes a segment in one pass over its spectra.
-    fn describe(&mut self, samples: &[f64], context: &Context) -> Result<Descriptors> {
+    pub(super) fn describe(&mut self, samples: &[f64], context: &Context) -> Result<Descriptors> {
         let n_frames = self.stft.n_frames(samples.len());
         let matrix = |n_cols| Matrix::zeros(n_frames, n_cols);
         let (mut bands, mut shape) = (matrix(self.filters.n_mels()), matrix(N_SHAPE));
         let (mut peaks, mut valleys) = (matrix(ContrastBands::COUNT), matrix(ContrastBands::COUNT));
-        let mut magnitudes = vec![0.0; self.stft.n_bins()];
-        for frame in 0..n_frames {
+        for first in (0..n_frames).step_by(LANES) {
             context.check()?;
-            let power = self.stft.power(samples, frame);
-            magnitudes.iter_mut().zip(power).for_each(|(magnitude, power)| *magnitude = power.sqrt());
-            self.filters.apply(power, bands.row_mut(frame));
-            let shape = shape.row_mut(frame);
-            shape[..3].copy_from_slice(&frequency_shape(
-                &magnitudes,
-                &self.frequencies,
-                self.parameters.roll_percent,
-            ));
-            shape[3] = flatness(power);
-            self.contrast_bands.measure(&magnitudes, peaks.row_mut(frame), valleys.row_mut(frame));
+            self.describe_eight(samples, first);
+            bands.set_rows(first, &self.of_eight.bands);
+            shape.set_rows(first, &self.of_eight.shape);
+            peaks.set_rows(first, &self.of_eight.peaks);
+            valleys.set_rows(first, &self.of_eight.valleys);
         }
         power_to_db(bands.data_mut(), TOP_DB);
         let (length, hop) = (self.parameters.n_fft as usize, self.parameters.hop_length as usize);
         Ok(Descriptors {
             mfcc: mfcc(&bands, self.parameters.n_mfcc as usize),
+            bands,
             shape,
             contrast: contrast(peaks, valleys),
             zero_crossing_rate: zero_crossing_rate(samples, length, hop),
             rms: rms(samples, length, hop),
         })
     }
-}
 
-fn frequency_shape(magnitudes: &[f64], frequencies: &[f64], share: f64) -> [f64; 3] {
-    let centroid = centroid(magnitudes, frequencies);
-    let bandwidth = bandwidth(magnitudes, frequencies, centroid);
-    [centroid, bandwidth, roll_off(magnitudes, frequencies, share)]
+    /// The frames from `first` on.
+    fn describe_eight(&mut self, samples: &[f64], first: usize) {
+        let OfEight { magnitudes, bands, shape, peaks, valleys } = &mut self.of_eight;
+        let spacing = f64::from(SAMPLE_RATE) / f64::from(self.parameters.n_fft);
+        let power = self.stft.power(samples, first);
+        magnitudes.iter_mut().zip(power).for_each(|(magnitude, power)| *magnitude = power.sqrt());
+        self.filters.apply(power, bands);
+        let [centroid, bandwidth] = centroid_and_bandwidth(magnitudes, spacing);
+        let roll_off = roll_off(magnitudes, spacing, self.parameters.roll_percent);
+        *shape = [centroid, bandwidth, roll_off, flatness(power)]
+            .map(|descriptor| Lanes(descriptor.map(|value| value as f32)));
+        self.contrast_bands.measure(magnitudes, peaks, valleys);
+    }
 }
 
 impl Descriptors {
     /// The blocks of a row; means and deviations are of the frames.
-    fn row(&self) -> Row {
+    pub(super) fn row(&self) -> Row {
         let [mut mfcc, mut first, mut second] =
             [&self.mfcc, &delta(&self.mfcc, 1), &delta(&self.mfcc, 2)].map(summarise_columns);
         let mut shape = summarise_columns(&self.shape);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::{SAMPLE_RATE, refused};
 use crate::error::Result;
-use crate::signal::{Cqt, CqtShape, Matrix, Stft, TuningEstimator};
+use crate::signal::{Cqt, CqtShape, LANES, Lanes, Matrix, Stft, TuningEstimator};
 
 /// A number of bins, or the word "estimate": from each segment by itself (`librosa.estimate_tuning`).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,8 +51,7 @@ impl Tuning {
             Self::Given(bins) => Ok(bins),
             Self::Estimated(_) => {
                 let mut stft = Stft::new(N_FFT, HOP)?;
-                let magnitudes = |power: &[f64]| power.iter().map(|power| power.sqrt()).collect();
-                Ok(tuning_of_spectra(&mut stft, samples, bins_per_octave, magnitudes))
+                Ok(tuning_of_spectra(&mut stft, samples, bins_per_octave, Lanes::sqrt))
             }
         }
     }
@@ -63,12 +62,15 @@ pub(super) fn tuning_of_spectra(
     stft: &mut Stft,
     samples: &[f64],
     bins_per_octave: usize,
-    weigh: impl Fn(&[f64]) -> Vec<f64>,
+    weigh: fn(Lanes) -> Lanes,
 ) -> f64 {
-    let n_fft = 2 * (stft.n_bins() - 1);
-    let mut estimator = TuningEstimator::new(f64::from(SAMPLE_RATE), n_fft);
-    for frame in 0..stft.n_frames(samples.len()) {
-        estimator.add(&weigh(stft.power(samples, frame)));
+    let mut estimator = TuningEstimator::new(f64::from(SAMPLE_RATE), stft.n_fft());
+    let n_frames = stft.n_frames(samples.len());
+    let mut spectra = vec![Lanes::ZERO; stft.n_bins()];
+    for first in (0..n_frames).step_by(LANES) {
+        let power = stft.power(samples, first);
+        spectra.iter_mut().zip(power).for_each(|(value, power)| *value = weigh(*power));
+        estimator.add(&spectra, n_frames - first);
     }
     estimator.estimate(bins_per_octave)
 }

@@ -47,7 +47,7 @@ impl Default for Breath {
 
 impl Stage for Breath {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {
