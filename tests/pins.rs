@@ -52,9 +52,11 @@ embed.fingerprint v2 {"from":"cqt","hop_length":256,"size":32}
   features d989ec9471e665b54e73a178a16c6849d305285fe87bff4ca47d43b218e41a1d
 embed.pitch v2 {"f0":"yin","fmax":1760.0,"fmin":55.0,"frame_length":2048,"hop_length":256,"tonic":"estimate","top_db":40.0,"trough_threshold":0.1,"voicing_threshold":0.2}
   features 6053193876ae6fae1d3ea177073bd9184f8b19e57d8a16645972142e28ce5a7f
-reduce.pca v1 {"dims":2,"scale":"zscore"}
+embed.taqsim v1 {"f0":"yin","tonic":"estimate"}
+  features d5f38cb5653ba5931e530c9509c8274a543c91aa0fb00be4d9cd2a5d54bf387f
+reduce.pca v1 {"dims":2,"scale":"zscore","weights":{}}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
-reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0}
+reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0,"weights":{}}
   rows 9d4266ed9dc63dd49ebd8063ec5f41dcd9064d6bb8a93fb92da4793268c3533d
 "#;
 

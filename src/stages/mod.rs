@@ -127,6 +127,7 @@ kinds! {
         "rhythm" => Rhythm(embed::Rhythm),
         "fingerprint" => Fingerprint(embed::Fingerprint),
         "pitch" => Pitch(embed::Pitch),
+        "taqsim" => Taqsim(embed::Taqsim),
     }
 }
 

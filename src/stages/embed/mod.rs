@@ -10,6 +10,7 @@ mod pitch;
 mod rhythm;
 mod rows;
 mod spectral;
+mod taqsim;
 mod tonnetz;
 mod tuning;
 
@@ -22,5 +23,6 @@ pub use mfcc::Mfcc;
 pub use pitch::{Estimate, F0, Pitch, Tonic};
 pub use rhythm::Rhythm;
 pub use spectral::Spectral;
+pub use taqsim::Taqsim;
 pub use tonnetz::Tonnetz;
 pub use tuning::{Estimated, Tuning};

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Weights;
 use super::matrix::Rows;
 use crate::error::{Error, Result};
 use crate::signal::{Matrix, Random, squared_distance};
@@ -31,11 +32,14 @@ pub struct Kmeans {
     pub n_init: u32,
     /// What is done to the columns first.
     pub scale: super::Scale,
+    /// The blocks that make up a row instead of `vector`, and how much each counts: `{ maqam = 1.0, timbre = 0.5 }`. Once
+    /// scaled, a block's numbers are multiplied by its weight over the square root of how many they are.
+    pub weights: Weights,
 }
 
 impl Default for Kmeans {
     fn default() -> Self {
-        Self { k: 8, seed: 0, n_init: 10, scale: super::Scale::Zscore }
+        Self { k: 8, seed: 0, n_init: 10, scale: super::Scale::Zscore, weights: Weights::new() }
     }
 }
 
@@ -49,7 +53,7 @@ impl Stage for Kmeans {
     }
 
     fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
-        let rows = Rows::stack(inputs.all("features"), self.scale, context)?;
+        let rows = Rows::stack(inputs.all("features"), self.scale, &self.weights, context)?;
         self.check(rows.len())?;
         let mut random = Random::new(self.seed);
         let mut best = Clustering::find(&rows, self.k as usize, &mut random, context)?;

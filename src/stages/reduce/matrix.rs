@@ -1,10 +1,10 @@
 //! All rows of one embed step as one matrix, scaled.
 
-use super::Scale;
+use super::{Scale, Weights};
 use crate::error::{Error, Result};
 use crate::stages::{Context, Frame, Input, Values};
 
-/// The `vector` of every row of every frame, in order. In f32, for there may be millions of rows; what is summed
+/// The `vector` of every row of every frame, or the blocks that have weights laid end to end, in order. In f32, for there may be millions of rows; what is summed
 /// over them is summed in f64.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rows {
@@ -15,19 +15,34 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Stacks the frames and scales the columns.
+    /// Stacks the frames, scales the columns, and multiplies those of each named block by its weight over the square root
+    /// of their number, so that blocks of equal weight count the same whatever their sizes.
     ///
     /// # Errors
-    /// When a frame has no `vector`, the vectors differ in length, or a number is not finite.
-    pub(super) fn stack(frames: &[Input], scale: Scale, context: &Context) -> Result<Self> {
+    /// When a frame has no such columns, they differ in length, a number is not finite, or a weight is not one from 0 on.
+    pub(super) fn stack(
+        frames: &[Input],
+        scale: Scale,
+        weights: &Weights,
+        context: &Context,
+    ) -> Result<Self> {
+        if let Some((block, weight)) = weights.iter().find(|(_, weight)| !(0.0..=1e6).contains(*weight)) {
+            let cause = "a weight is from 0 to 1,000,000";
+            return Err(Error::usage(format!("cannot weigh `{block}` by `{weight}`: {cause}")));
+        }
         let mut rows = Self { dim: 0, data: Vec::new() };
+        let mut dims = Vec::new();
         for frame in frames {
             context.check()?;
-            rows.append(&Frame::read(frame)?)?;
+            let frame = Frame::read(frame)?;
+            let lists = lists(&frame, weights)?;
+            dims = lists.iter().map(|(dim, _)| *dim).collect();
+            rows.append(&lists, frame.n_rows)?;
         }
         if scale == Scale::Zscore {
             rows.standardise();
         }
+        rows.weigh(&dims, weights);
         Ok(rows)
     }
 
@@ -47,27 +62,42 @@ impl Rows {
         self.scale_columns(&means, &vec![1.0; self.dim]);
     }
 
-    fn append(&mut self, frame: &Frame) -> Result<()> {
-        let Some(Values::Lists { dim, data }) = frame.column("vector") else {
-            return Err(Error::world("cannot reduce these rows: they have no column `vector`"));
-        };
-        if frame.n_rows == 0 {
+    fn append(&mut self, lists: &[(usize, &[f32])], n_rows: usize) -> Result<()> {
+        if n_rows == 0 {
             return Ok(());
         }
+        let dim: usize = lists.iter().map(|(dim, _)| dim).sum();
         if self.data.is_empty() {
-            self.dim = *dim;
+            self.dim = dim;
         }
-        if self.dim != *dim || *dim == 0 {
+        if self.dim != dim || dim == 0 {
             let message = format!("cannot reduce these rows: one has {} numbers, another {dim}", self.dim);
             return Err(Error::world(message));
         }
-        if let Some(at) = data.iter().position(|number| !number.is_finite()) {
-            let (row, column) = (self.len() + at / dim, at % dim);
+        let start = self.data.len();
+        for row in 0..n_rows {
+            for (dim, data) in lists {
+                self.data.extend(data.get(row * dim..(row + 1) * dim).unwrap_or(&[]));
+            }
+        }
+        if let Some(at) = self.data[start..].iter().position(|number| !number.is_finite()) {
+            let (row, column) = ((start + at) / dim, at % dim);
             let cause = format!("number {column} of row {row} is not finite");
             return Err(Error::world(format!("cannot reduce these rows: {cause}")));
         }
-        self.data.extend(data);
         Ok(())
+    }
+
+    fn weigh(&mut self, dims: &[usize], weights: &Weights) {
+        if weights.is_empty() {
+            return;
+        }
+        let factor = |(dim, weight): (&usize, &f64)| (*dim, weight / (*dim as f64).sqrt());
+        let blocks = dims.iter().zip(weights.values()).map(factor);
+        let factors: Vec<f64> = blocks.flat_map(|(dim, factor)| std::iter::repeat_n(factor, dim)).collect();
+        if factors.len() == self.dim {
+            self.scale_columns(&vec![0.0; self.dim], &factors);
+        }
     }
 
     /// Each column to mean 0 and standard deviation 1 (ddof = 0), as scikit-learn's `StandardScaler`; a constant
@@ -120,6 +150,20 @@ impl Rows {
     }
 }
 
+/// The lists that make up a row, each with the numbers of one: `vector`, or the blocks that have weights.
+fn lists<'f>(frame: &'f Frame, weights: &Weights) -> Result<Vec<(usize, &'f [f32])>> {
+    let list = |name: &str| match frame.column(name) {
+        Some(Values::Lists { dim, data }) => Ok((*dim, data.as_slice())),
+        Some(Values::Singles(data)) => Ok((1, data.as_slice())),
+        _ => Err(Error::world(format!("cannot reduce these rows: they have no column `{name}` of numbers"))
+            .hint("`taqsim explain` names the columns of a kind of step")),
+    };
+    if weights.is_empty() {
+        return Ok(vec![list("vector")?]);
+    }
+    weights.keys().map(|name| list(name)).collect()
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use std::sync::atomic::AtomicBool;
@@ -142,7 +186,36 @@ pub(super) mod tests {
     }
 
     fn stack(frames: &[Input], scale: Scale) -> Result<Rows> {
-        Rows::stack(frames, scale, &Context::new(&AtomicBool::new(false)))
+        weighed(frames, scale, &[])
+    }
+
+    fn weighed(frames: &[Input], scale: Scale, weights: &[(&str, f64)]) -> Result<Rows> {
+        let weights = weights.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect();
+        Rows::stack(frames, scale, &weights, &Context::new(&AtomicBool::new(false)))
+    }
+
+    /// Two rows: `vector`, and the blocks `wide` of four numbers and `one`.
+    fn blocks() -> Input {
+        let list =
+            |name: &str, dim, data: &[f32]| (name.to_owned(), Values::Lists { dim, data: data.to_vec() });
+        let wide = list("wide", 4, &[1.0, 1.0, 1.0, 1.0, 3.0, 5.0, 1.0, 3.0]);
+        let one = ("one".to_owned(), Values::Singles(vec![10.0, 20.0]));
+        let columns = vec![list("vector", 1, &[1.0, 2.0]), wide, one];
+        Input::bytes(Frame { n_rows: 2, columns }.to_bytes())
+    }
+
+    #[test]
+    fn named_blocks_are_joined_scaled_and_weighed_by_their_sizes() {
+        let weights = [("wide", 2.0), ("one", 3.0)];
+        // In the order of their names, each number to a standard deviation of 1; 2 over the root of 4 is 1.
+        let got = weighed(&[blocks()], Scale::Zscore, &weights).unwrap();
+        assert_eq!(got.data, [-3.0, -1.0, -1.0, 0.0, -1.0, 3.0, 1.0, 1.0, 0.0, 1.0]);
+        assert_eq!(weighed(&[blocks()], Scale::None, &[("one", 0.5)]).unwrap().data, [5.0, 10.0]);
+        assert_eq!(weighed(&[blocks()], Scale::None, &[]).unwrap().data, [1.0, 2.0]);
+        for weights in [[("absent", 1.0)], [("one", -1.0)], [("one", f64::NAN)]] {
+            assert!(weighed(&[blocks()], Scale::None, &weights).is_err());
+        }
+        assert_eq!(weighed(&[], Scale::Zscore, &weights).unwrap().len(), 0);
     }
 
     #[test]

@@ -7,8 +7,13 @@ mod pca;
 pub use kmeans::Kmeans;
 pub use pca::Pca;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// The weights of named blocks; where there are none, the rows are `vector` as it is.
+pub type Weights = BTreeMap<String, f64>;
 
 /// What is done to the columns of a matrix before it is reduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Weights;
 use super::matrix::Rows;
 use crate::error::{Error, Result};
 use crate::signal::{Matrix, covariance, gram, largest_eigenpairs};
@@ -20,11 +21,14 @@ pub struct Pca {
     pub dims: u32,
     /// What is done to the columns first.
     pub scale: super::Scale,
+    /// The blocks that make up a row instead of `vector`, and how much each counts: `{ maqam = 1.0, timbre = 0.5 }`. Once
+    /// scaled, a block's numbers are multiplied by its weight over the square root of how many they are.
+    pub weights: Weights,
 }
 
 impl Default for Pca {
     fn default() -> Self {
-        Self { dims: 2, scale: super::Scale::Zscore }
+        Self { dims: 2, scale: super::Scale::Zscore, weights: Weights::new() }
     }
 }
 
@@ -44,7 +48,7 @@ impl Stage for Pca {
             let cause = "a map has 2 or 3 dimensions";
             return Err(Error::usage(format!("cannot project with `dims = {}`: {cause}", self.dims)));
         }
-        let mut rows = Rows::stack(inputs.all("features"), self.scale, context)?;
+        let mut rows = Rows::stack(inputs.all("features"), self.scale, &self.weights, context)?;
         rows.centre();
         let components = components(&rows, self.dims as usize);
         context.check()?;
@@ -109,7 +113,7 @@ mod tests {
     }
 
     fn map_of(rows: Input, dims: u32, scale: Scale) -> Vec<Vec<f32>> {
-        let frame = reduce(&Pca { dims, scale }, &[rows]).unwrap();
+        let frame = reduce(&Pca { dims, scale, ..Pca::default() }, &[rows]).unwrap();
         let singles = |(_, values)| match values {
             Values::Singles(values) => values,
             other => panic!("{other:?}"),
@@ -166,7 +170,7 @@ mod tests {
     fn a_map_has_two_or_three_dimensions() {
         assert_eq!(map_of(some_rows(5, 4), 2, Scale::None).len(), 2);
         for dims in [0, 1, 4, u32::MAX] {
-            assert!(reduce(&Pca { dims, scale: Scale::None }, &[some_rows(5, 4)]).is_err());
+            assert!(reduce(&Pca { dims, scale: Scale::None, ..Pca::default() }, &[some_rows(5, 4)]).is_err());
         }
     }
 }
