@@ -23,6 +23,9 @@ pub struct Cqt {
     /// From the highest down.
     octaves: Vec<Octave>,
     cutter: Cutter,
+    /// Frames that are computed at a time, and how many samples before and after their own are heard in them.
+    block: usize,
+    margin: usize,
 }
 
 /// What a constant-Q transform is of.
@@ -65,6 +68,8 @@ struct Octave {
 
 /// What a Hann window's main lobe is wide, bins (`librosa.filters.window_bandwidth("hann")`).
 const HANN_BANDWIDTH: f64 = 1.500_183_105_468_75;
+/// A block is so many times as long as its margin: what is computed twice is little, and what is in memory stays near.
+const BLOCK_MARGINS: usize = 8;
 /// A bound on the early halvings.
 const MOST_EARLY_HALVINGS: u32 = 12;
 
@@ -102,6 +107,9 @@ impl CqtShape {
         if self.n_bins == 0 || self.bins_per_octave == 0 || self.hop == 0 {
             return refuse("bins, bins an octave and hop must be at least `1`".to_owned());
         }
+        if self.hop > RealFft::MAX_LENGTH {
+            return refuse(format!("a hop is at most `{}` samples", RealFft::MAX_LENGTH));
+        }
         if !(self.fmin > 0.0 && self.cutoff() <= f64::from(self.sample_rate) / 2.0) {
             let highest = self.frequency(self.n_bins - 1);
             return refuse(format!(
@@ -134,6 +142,7 @@ impl Cqt {
             let bins = end.saturating_sub(shape.bins_per_octave)..end;
             octaves.push(Octave::new(&shape, bins, rate, hop, is_halved)?);
         }
+        let margin = margin(&octaves, early_halvings).next_multiple_of(shape.hop);
         let is_far = shape.cutoff() <= Halver::SHORT_HIGHEST * top_rate / 2.0;
         let is_short = shape.halving == Halving::Short && is_far;
         Ok(Self {
@@ -144,13 +153,29 @@ impl Cqt {
             halver: if is_short { Halver::short() } else { Halver::sharp() },
             octaves,
             cutter: Cutter::default(),
+            block: (BLOCK_MARGINS * margin / shape.hop).next_multiple_of(LANES),
+            margin,
         })
     }
 
     /// The magnitudes of `samples`: one row a frame, one column a bin from the lowest up. Frames are centred on
     /// multiples of the hop, with zeros beyond the ends.
     pub fn magnitudes(&mut self, samples: &[f64]) -> Matrix {
-        let mut magnitudes = Matrix::zeros(super::n_frames(samples.len(), self.hop), self.n_bins);
+        let n_frames = super::n_frames(samples.len(), self.hop);
+        let mut magnitudes = Matrix::zeros(n_frames, self.n_bins);
+        for first in (0..n_frames).step_by(self.block) {
+            let rows = first..(first + self.block).min(n_frames);
+            // Both are whole hops, so that the frames of a block lie where they lie among all samples.
+            let start = (first * self.hop).saturating_sub(self.margin);
+            let end = (rows.end * self.hop + self.margin).min(samples.len());
+            let frames = Frames { skipped: first - start / self.hop, rows };
+            self.describe(&samples[start.min(end)..end], &frames, &mut magnitudes);
+        }
+        magnitudes
+    }
+
+    /// Writes the magnitudes of some frames of a piece of the samples.
+    fn describe(&mut self, samples: &[f64], frames: &Frames, magnitudes: &mut Matrix) {
         let (mut halved, mut end) = (None, self.n_bins);
         let gain = std::f32::consts::SQRT_2;
         let halve = |halver: &Halver, halved: Option<Vec<f32>>| match halved {
@@ -166,13 +191,28 @@ impl Cqt {
             }
             let start = end - octave.wavelets.len();
             match &halved {
-                None => octave.respond(samples, &mut self.cutter, &mut magnitudes, start),
-                Some(halved) => octave.respond(halved, &mut self.cutter, &mut magnitudes, start),
+                None => octave.respond(samples, frames, &mut self.cutter, magnitudes, start),
+                Some(halved) => octave.respond(halved, frames, &mut self.cutter, magnitudes, start),
             }
             end = start;
         }
-        magnitudes
     }
+}
+
+/// Frames of a piece of the samples: how many come before them there, and which they are among all.
+struct Frames {
+    skipped: usize,
+    rows: Range<usize>,
+}
+
+/// How many samples before and after its own a frame hears of, through the filters and in the wavelets of each octave.
+fn margin(octaves: &[Octave], early_halvings: u32) -> usize {
+    let mut halvings = early_halvings;
+    let heard = |octave: &Octave| {
+        halvings += u32::from(octave.is_halved);
+        (octave.length / 2 + 2 * Halver::REACH) << halvings
+    };
+    octaves.iter().map(heard).max().unwrap_or(0)
 }
 
 impl Octave {
@@ -192,17 +232,19 @@ impl Octave {
         Ok(Self { hop, is_halved, length, wavelets, folded: Folded::default() })
     }
 
-    /// Writes the magnitudes of all frames, from column `start` on.
+    /// Writes the magnitudes of these frames, from column `start` on.
     fn respond<S: Copy + Into<f64>>(
         &mut self,
         samples: &[S],
+        frames: &Frames,
         cutter: &mut Cutter,
         magnitudes: &mut Matrix,
         start: usize,
     ) {
         let mut of_eight = vec![Lanes::ZERO; self.wavelets.len()];
-        for first in (0..magnitudes.n_rows()).step_by(LANES) {
-            self.folded.fold(cutter.cut(samples, first, self.length, self.hop));
+        for first in frames.rows.clone().step_by(LANES) {
+            let in_piece = frames.skipped + first - frames.rows.start;
+            self.folded.fold(cutter.cut(samples, in_piece, self.length, self.hop));
             for (magnitude, wavelet) in of_eight.iter_mut().zip(&self.wavelets) {
                 *magnitude = wavelet.respond(&self.folded);
             }
@@ -239,6 +281,22 @@ mod tests {
     }
 
     #[test]
+    fn blocks_of_frames_have_the_bits_of_the_whole() {
+        let samples: Vec<f64> =
+            (0..60_000_u32).map(|i| f64::from(i % 1009 * i % 1009) / 1009.0 - 0.5).collect();
+        for halving in [Halving::Short, Halving::Sharp] {
+            for (n_bins, bins_per_octave, hop) in
+                [(84, 12, 512), (24, 12, 512), (108, 36, 192), (30, 12, 511)]
+            {
+                let mut cqt = Cqt::new(CqtShape { halving, ..shape(n_bins, bins_per_octave, hop) }).unwrap();
+                let blocks = Cqt { block: LANES, ..cqt.clone() }.magnitudes(&samples);
+                cqt.block = 1 << 20;
+                assert_eq!(blocks, cqt.magnitudes(&samples), "{n_bins} {hop} {halving:?}");
+            }
+        }
+    }
+
+    #[test]
     fn the_highest_octave_may_reach_to_half_the_sample_rate() {
         let shape = shape(99, 12, 512);
         for bin in [98, 90, 80, 40] {
@@ -269,6 +327,7 @@ mod tests {
             CqtShape { n_bins: 0, ..good },
             CqtShape { n_bins: 200, ..good },
             CqtShape { hop: 0, ..good },
+            CqtShape { hop: usize::MAX, ..good },
             CqtShape { bins_per_octave: 0, ..good },
             CqtShape { fmin: 0.0, ..good },
             CqtShape { fmin: f64::NAN, ..good },

@@ -24,16 +24,15 @@ impl Halver {
     /// What soxr's "HQ" does, and with it librosa: flat up to 0.913 of the new Nyquist frequency, and 130 dB down from it on;
     /// 401 taps. It takes its time.
     pub fn sharp() -> Self {
-        const REACH: usize = 200;
         /// The Kaiser window's shape for 130 dB: 0.1102 (130 - 8.7).
         const BETA: f64 = 13.367_26;
         const CUTOFF: f64 = 0.9565 / 2.0;
         let tap = |distance: usize| {
             let angle = PI * CUTOFF * distance as f64;
             let sinc = if distance == 0 { 1.0 } else { libm::sin(angle) / angle };
-            CUTOFF * sinc * kaiser(BETA, distance as f64 / REACH as f64)
+            CUTOFF * sinc * kaiser(BETA, distance as f64 / Self::REACH as f64)
         };
-        let taps: Vec<f64> = (0..=REACH).map(tap).collect();
+        let taps: Vec<f64> = (0..=Self::REACH).map(tap).collect();
         // A constant stays what it is.
         let sum = taps[0] + 2.0 * taps[1..].iter().sum::<f64>();
         let scaled = |taps: &[f64]| taps.iter().step_by(2).map(|tap| (tap / sum) as f32).collect();
@@ -58,6 +57,9 @@ impl Halver {
             odd: taps.iter().map(|tap| (tap / (4.0 * sum)) as f32).collect(),
         }
     }
+
+    /// How many input samples before and after its own an output sample hears at most.
+    pub const REACH: usize = 200;
 
     /// The highest frequency that [`Halver::short`] keeps, as a share of the new Nyquist frequency.
     pub const SHORT_HIGHEST: f64 = 0.4;
