@@ -16,7 +16,7 @@ use taqsim::signal::{
 use taqsim::stages::embed::{Chroma, ChromaFrom, Contrast, Mfcc, Rhythm, Spectral, Tonnetz, Tuning};
 use taqsim::stages::segment::Silence;
 use taqsim::stages::{
-    Context, Embed, Frame, Input, Inputs, Pieces, RangeOfMaster, Segment, Span, Spans, Stage, Values,
+    Context, Embed, Frame, Input, Inputs, Pieces, RangeOfMaster, Span, Spans, Stage, Values,
 };
 
 const SIGNALS: [&str; 3] = ["pluck", "noise_tone", "chirp"];
@@ -304,24 +304,33 @@ fn pyin_is_librosas() {
 
 #[test]
 fn splits_at_silence_are_librosas() {
-    for signal in SIGNALS {
-        for top_db in [20, 30, 60] {
-            let (_, want) = read_npy(&format!("{signal}__split_{top_db}.npy"));
-            let spans = split(signal, f64::from(top_db));
-            let got: Vec<f64> = spans.iter().flat_map(|span| [span.start as f64, span.end as f64]).collect();
-            assert_eq!(got, want, "{signal} {top_db}");
-        }
+    let of =
+        |top_db, frame_length, hop_length| Silence { top_db, frame_length, hop_length, ..Silence::default() };
+    let cases = [
+        ("20", of(20.0, 2048, 512)),
+        ("30", of(30.0, 2048, 512)),
+        ("60", Silence::default()),
+        ("1024_256_40", of(40.0, 1024, 256)),
+        ("1000_333_25", of(25.0, 1000, 333)),
+        ("4096_4096_15", of(15.0, 4096, 4096)),
+    ];
+    for (signal, (name, stage)) in
+        SIGNALS.iter().flat_map(|signal| cases.iter().map(move |case| (signal, case)))
+    {
+        let (_, want) = read_npy(&format!("{signal}__split_{name}.npy"));
+        let spans = split(signal, stage);
+        let got: Vec<f64> = spans.iter().flat_map(|span| [span.start as f64, span.end as f64]).collect();
+        assert_eq!(got, want, "{signal} {name}");
     }
 }
 
-fn split(signal: &str, top_db: f64) -> Vec<Span> {
+fn split(signal: &str, stage: &Silence) -> Vec<Span> {
     let file = read_fixture(&format!("{signal}.wav"));
     let piece = RangeOfMaster { source_start: 0.0, start: 0, end: (file.len() as u64 - 44) / 2 };
     let mut inputs = Inputs::default();
     inputs.push("ranges", Input::bytes(Pieces { sample_rate: 22_050, pieces: vec![piece] }.to_bytes()));
     inputs.push("audio", Input::bytes(as_master(&file)));
-    let stage = Segment::Silence(Silence { top_db, ..Silence::default() });
-    Spans::read(&run(stage.stage(), &inputs)).unwrap().spans
+    Spans::read(&run(stage, &inputs)).unwrap().spans
 }
 
 #[test]
@@ -343,7 +352,7 @@ fn features_of(signal: &str, kind: &Embed) -> Frame {
     let whole = Span { range: 0, start: 0, end: (file.len() as u64 - 44) / 2 };
     let mut inputs = Inputs::default();
     inputs.push("audio", Input::bytes(as_master(&file)));
-    inputs.push("spans", Input::bytes(Spans { spans: vec![whole] }.to_bytes()));
+    inputs.push("spans", Input::bytes(Spans { spans: vec![whole], ..Spans::default() }.to_bytes()));
     Frame::read(&run(kind.stage(), &inputs)).unwrap()
 }
 

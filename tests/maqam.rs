@@ -49,7 +49,8 @@ fn describe(samples: &[f64]) -> (f64, String) {
     let mut inputs = Inputs::default();
     inputs.push("audio", Input::bytes(wav(samples)));
     inputs.push("ranges", Input::bytes(Pieces { sample_rate: SAMPLE_RATE, pieces: vec![piece] }.to_bytes()));
-    inputs.push("spans", Input::bytes(Spans { spans: vec![Span { range: 0, start: 0, end }] }.to_bytes()));
+    let spans = Spans { spans: vec![Span { range: 0, start: 0, end }], ..Spans::default() };
+    inputs.push("spans", Input::bytes(spans.to_bytes()));
     let outputs = Pitch::default().run(&inputs, &Context::new(&AtomicBool::new(false))).unwrap();
     let frame = Frame::read(&Input::bytes(outputs[0].1.as_slice())).unwrap();
     let Some(Values::Floats(tonic)) = frame.column("tonic_hz") else { panic!() };

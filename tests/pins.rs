@@ -18,20 +18,25 @@ use taqsim::store::Digest;
 
 /// For each kind: version and defaults, then every output and its digest.
 const PINS: &str = r#"
-normalize v1 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
+normalize v2 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
   audio 5736b41a59d409c9f1c9ed066814f5726faa3690f24209388cb5ae022f2cb88e
   ranges 6b78cd65589b6d447fdb848c74040820f6b1d4b35637b83b8db6d8be65bc5bf2
   measures a426b609b7ba0c1dc2592922a026e8e2c02742c66158eb762ca8575d0bd78c4a
+  drawn f822a47e177847022bf581cfbd615dd4057ee95a2f38ebda89d8caf2d185443c
 segment.whole v1 {}
   spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
-segment.ranges v1 {}
+segment.ranges v2 {}
   spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
-segment.sliding v1 {"hop":5.0,"length":20.0}
+segment.sliding v1 {"hop":5.0,"length":20.0,"tail":"drop"}
   spans 0438b824b6a4b4edad4da87db58148e63934ae00a80efa4190c7bd48ee94996b
 segment.silence v1 {"frame_length":2048,"hop_length":512,"min_length":0.0,"min_silence":0.0,"top_db":60.0}
   spans 0c25e974b6cb5e279775db4c7aca66286c7182c7f111fdd9569e3a547e71595a
 segment.breath v2 {"decay":12.0,"floor":30.0,"gap":0.6,"gap_ratio":2.0,"max_length":30.0,"min_length":5.0}
   spans dedfe297f349680162af9547c5ca0024c40c8385705b7f75ca6b14e2220f3eed
+  marks 37a8b65f67b3422e141042dd55e32ca1e9b1cce269e6dc8731d78e6d810ad562
+segment.sections v1 {"contrast":1.0,"min_length":10.0}
+  spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
+  marks d9013485a998b7d5be2f533d4110cdc1bf66254faeccc130a1fd569d75700d29
 embed.spectral v2 {"hop_length":512,"n_fft":2048,"n_mels":128,"n_mfcc":20,"roll_percent":0.85}
   features 5bcda8d2a32ac424e610c8f898d81aa78541cb72b03f049abafd4224401d4fb4
 embed.mfcc v2 {"hop_length":512,"htk":false,"lifter":0.0,"n_fft":2048,"n_mels":128,"n_mfcc":20}
@@ -112,7 +117,8 @@ fn inputs() -> Inputs {
     inputs.push("audio", Input::bytes(audio));
     let pieces = Pieces { sample_rate: SAMPLE_RATE, pieces: vec![first, second] };
     inputs.push("ranges", Input::bytes(pieces.to_bytes()));
-    inputs.push("spans", Input::bytes(Spans { spans: vec![long, short] }.to_bytes()));
+    inputs.push("drawn", Input::bytes(pieces.to_bytes()));
+    inputs.push("spans", Input::bytes(Spans { spans: vec![long, short], ..Spans::default() }.to_bytes()));
     (0..3).for_each(|clip| inputs.push("features", Input::bytes(features(clip).to_bytes())));
     inputs
 }

@@ -85,7 +85,7 @@ fn look(args: &Args, global: &Global) -> Result<Looked> {
         return Ok(Looked::Changed(Seen::default()));
     }
     let folder = project::folder(global)?;
-    Ok(release::look(&folder, &project::cache(&folder, global), &global.roots))
+    Ok(release::look_back(&folder, &project::cache(&folder, global), &global.roots))
 }
 
 /// Which tasks the user asked for.

@@ -37,6 +37,10 @@ pub const BUILT_IN_COLUMNS: &[&str] = &[
     "start_s",
     "end_s",
     "position",
+    "range",
+    "start_confidence",
+    "end_confidence",
+    "section_auto",
     "vector",
     "x",
     "y",
@@ -46,6 +50,25 @@ pub const BUILT_IN_COLUMNS: &[&str] = &[
     "gate_flags",
     "reason",
 ];
+
+impl Vocabulary {
+    /// The label that bare text stands for, where there are no quotes to tell text from numbers; none where the
+    /// vocabulary does not have it.
+    pub fn label_of(&self, text: &str) -> Option<Label> {
+        let text = nfc(text);
+        match self {
+            Self::Text => (!text.chars().any(must_escape)).then_some(Label::Text(text)),
+            Self::Number => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Label::Number),
+            Self::Date => dates::is_date(&text).then_some(Label::Text(text)),
+            Self::Bool => text.parse().ok().map(Label::Bool),
+            Self::Values(words) => {
+                let means =
+                    |(word, aliases): &(&String, &Vec<String>)| **word == text || aliases.contains(&text);
+                words.iter().find(means).map(|(word, _)| Label::Text(word.clone()))
+            }
+        }
+    }
+}
 
 /// Reads the labels in a table, but for the key `except`.
 pub(super) fn read(

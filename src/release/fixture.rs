@@ -213,7 +213,7 @@ fn pieces(n: usize) -> Pieces {
 
 fn spans(n: usize) -> Spans {
     let span = |i: usize| Span { range: i, start: 1000 * i as u64, end: 1000 * i as u64 + 500 };
-    Spans { spans: (0..n).map(span).collect() }
+    Spans { spans: (0..n).map(span).collect(), ..Spans::default() }
 }
 
 fn measures(n: usize) -> Measures {

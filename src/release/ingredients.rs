@@ -133,7 +133,9 @@ impl<'a> View<'a> {
             return;
         }
         push_outputs(bytes, self.results, "normalize", Some(clip), &["ranges"]);
-        self.segments.iter().for_each(|step| push_outputs(bytes, self.results, step, Some(clip), &["spans"]));
+        self.segments
+            .iter()
+            .for_each(|step| push_outputs(bytes, self.results, step, Some(clip), &["spans", "marks"]));
     }
 
     /// Everything that decides where the rows of a clip stand among all rows of an embed step, whose features have

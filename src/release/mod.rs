@@ -31,7 +31,7 @@ mod verify;
 #[cfg(test)]
 mod fixture;
 
-pub use build::{Built, Options, Planned, build, freeze, warm};
+pub use build::{Built, Options, Planned, build, freeze, look, warm};
 pub use checks::{FileState, FilesReport, verify_manifest, verify_tables};
 pub use digest::table_digest;
 pub use entries::{entry_digest, settings_digest};
@@ -40,6 +40,7 @@ pub use needed::needed;
 pub use parquet::write_table;
 pub use project::Project;
 pub use reader::read_table;
-pub use snapshot::{Looked, UpToDate, look};
+pub use segments::{Segment, segments_of};
+pub use snapshot::{Looked, UpToDate, look_back};
 pub use table::{Identity, Table};
 pub use verify::{Report, SourceState, rebuild, verify};

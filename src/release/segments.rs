@@ -3,32 +3,40 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
-use crate::stages::{Pieces, RangeOfMaster, Span};
+use crate::stages::{Mark, Pieces, RangeOfMaster, Span};
 
 /// A row of the table of segments, but for its labels.
-pub(super) struct Segment {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
     /// `clip/segmenter/start-end`, in whole milliseconds of the source.
-    pub(super) id: String,
+    pub id: String,
     /// Where it starts in the source, s.
-    pub(super) start_s: f64,
+    pub start_s: f64,
     /// Where it ends in the source, s.
-    pub(super) end_s: f64,
+    pub end_s: f64,
     /// Where its middle lies on the clip's ranges laid end to end, 0-1.
-    pub(super) position: f64,
+    pub position: f64,
     /// The range that it lies in, counted from 0.
-    pub(super) range: usize,
+    pub range: usize,
+    /// What its step knows of it beyond that.
+    pub mark: Mark,
 }
 
-/// The segments that the step `segmenter` found in a clip, in the order of their spans.
-pub(super) fn segments_of(
+/// The segments that the step `segmenter` found in a clip, in the order of their spans; `marks` is empty, or has one
+/// for each of them.
+///
+/// # Errors
+/// When a span lies in none of the pieces: it is of another clip.
+pub fn segments_of(
     clip: &str,
     segmenter: &str,
     pieces: &Pieces,
     spans: &[Span],
+    marks: &[Mark],
 ) -> Result<Vec<Segment>> {
     let mut seen = BTreeSet::new();
     let mut segments = Vec::with_capacity(spans.len());
-    for span in spans {
+    for (nth, span) in spans.iter().enumerate() {
         let mut segment = segment_of(pieces, span).ok_or_else(|| {
             Error::world(format!(
                 "clip `{clip}` has a segment of `{segmenter}` that lies in none of its ranges"
@@ -36,6 +44,7 @@ pub(super) fn segments_of(
         })?;
         let (start, end) = (milliseconds(segment.start_s), milliseconds(segment.end_s));
         segment.id = unused_id(&mut seen, format!("{clip}/{segmenter}/{start}-{end}"));
+        segment.mark = marks.get(nth).cloned().unwrap_or_default();
         segments.push(segment);
     }
     Ok(segments)
@@ -74,6 +83,7 @@ fn segment_of(pieces: &Pieces, span: &Span) -> Option<Segment> {
         end_s: in_source(span.end),
         position: if all > 0.0 { middle / all } else { 0.0 },
         range: span.range,
+        mark: Mark::default(),
     })
 }
 

@@ -67,7 +67,7 @@ pub enum Looked {
 ///
 /// `roots` are the folders that sources may lie in besides. Files that were changed so shortly before they were
 /// hashed that their stat proves nothing are hashed again.
-pub fn look(folder: &Path, cache: &Path, roots: &[PathBuf]) -> Looked {
+pub fn look_back(folder: &Path, cache: &Path, roots: &[PathBuf]) -> Looked {
     let changed = || Looked::Changed(Seen::default());
     let Ok(bytes) = fs::read(cache.join("snapshot")) else { return changed() };
     let Some((head, entries)) = parse(&bytes).filter(|(head, _)| head.roots == roots) else {

@@ -9,7 +9,7 @@ use super::table::Table;
 use crate::error::{Error, Result};
 use crate::manifest::{Clip, Label, Labels, Manifest, Vocabulary};
 use crate::plan::{Results, content_order};
-use crate::stages::{Frame, Input, Measures, Pieces, Spans, Values};
+use crate::stages::{Frame, Input, Mark, Marks, Measures, Pieces, Spans, Values};
 use crate::store::{Digest, Store};
 
 /// A batch is full with this many clips ...
@@ -133,10 +133,22 @@ impl Joiner<'_> {
         let pieces = Pieces::read(&self.value("normalize", Some(index), "ranges")?)?;
         let mut segments = BTreeMap::new();
         for name in self.manifest.segment.keys() {
-            let spans = Spans::read(&self.value(&format!("segment.{name}"), Some(index), "spans")?)?;
-            segments.insert(name.clone(), segments_of(&clip.id, name, &pieces, &spans.spans)?);
+            let step = format!("segment.{name}");
+            let spans = Spans::read(&self.value(&step, Some(index), "spans")?)?;
+            let marks = self.marks(&step, index)?;
+            segments.insert(name.clone(), segments_of(&clip.id, name, &pieces, &spans.spans, &marks)?);
         }
         Ok(Built { measures, segments })
+    }
+
+    /// What a segment step knows of its segments; nothing of most.
+    fn marks(&self, step: &str, clip: usize) -> Result<Vec<Mark>> {
+        match self.results.of(step, Some(clip)) {
+            Some(outputs) if outputs.get("marks").is_some() => {
+                Ok(Marks::read(&self.value(step, Some(clip), "marks")?)?.marks)
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn value(&self, step: &str, clip: Option<usize>, output: &str) -> Result<Input> {
@@ -175,7 +187,7 @@ impl Joiner<'_> {
     fn segments_table(&self, built: &BuiltClips) -> Result<Table> {
         let (mut ids, mut clip_ids, mut segmenters) = (Vec::new(), Vec::new(), Vec::new());
         let (mut starts, mut ends, mut positions) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut ranges, mut labels) = (Vec::new(), Vec::new());
+        let (mut ranges, mut marks, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         for (clip, name, segment) in self.segments(built) {
             ids.push(Some(segment.id.clone()));
             clip_ids.push(Some(clip.id.clone()));
@@ -184,6 +196,7 @@ impl Joiner<'_> {
             ends.push(Some(segment.end_s));
             positions.push(Some(segment.position));
             ranges.push(i64::try_from(segment.range).ok());
+            marks.push(&segment.mark);
             let own = clip.ranges.get(segment.range).map(|range| &range.labels);
             labels.push(own.into_iter().chain([&clip.labels]).collect::<Vec<_>>());
         }
@@ -196,6 +209,7 @@ impl Joiner<'_> {
             ("position".to_owned(), Values::Floats(positions)),
             ("range".to_owned(), Values::Ints(ranges)),
         ];
+        columns.extend(mark_columns(&marks));
         columns.extend(self.label_columns(&labels));
         Table::new("segments", columns)
     }
@@ -251,6 +265,17 @@ impl Joiner<'_> {
         }
         Ok((first_rows, n_rows))
     }
+}
+
+/// What segment steps know of their segments, which most do not.
+fn mark_columns(marks: &[&Mark]) -> [(String, Values); 3] {
+    let floats = |of: fn(&Mark) -> Option<f64>| Values::Floats(marks.iter().map(|mark| of(mark)).collect());
+    let sections = marks.iter().map(|mark| mark.section.clone()).collect();
+    [
+        ("start_confidence".to_owned(), floats(|mark| mark.start_confidence)),
+        ("end_confidence".to_owned(), floats(|mark| mark.end_confidence)),
+        ("section_auto".to_owned(), Values::Texts(sections)),
+    ]
 }
 
 fn segments_for<'a>(built: &'a Built, segmenter: &str) -> Result<&'a [Segment]> {

@@ -31,7 +31,7 @@ use schedule::Schedule;
 use work::Work;
 
 /// The outputs that tables are made of; audio is not among them.
-pub const OUTPUTS_OF_TABLES: [&str; 5] = ["ranges", "measures", "spans", "features", "rows"];
+pub const OUTPUTS_OF_TABLES: [&str; 6] = ["ranges", "measures", "spans", "marks", "features", "rows"];
 
 /// What a run works with.
 pub struct Setting<'a> {

@@ -19,8 +19,11 @@ pub struct Gap {
     pub decay_db: f64,
     /// How far that is below the loudest frame of all, dB.
     pub below_db: f64,
-    /// For 0.3 s or more it lies 40 dB below its peak: strings were damped.
+    /// For 0.3 s or more it lies 40 dB below its peak: the strings are silent.
     pub is_silent: bool,
+    /// The farthest that the level falls within 70 ms, as far as it is less than 40 dB below the peak, dB: far where
+    /// a hand stops the strings, little where they die away by themselves.
+    pub fall_db: f64,
 }
 
 /// Hears a stretch of music block by block, and finds its gaps.
@@ -59,6 +62,8 @@ const END: Range<usize> = 8..12;
 /// Below its peak, dB.
 const SILENCE: f64 = 40.0;
 const FRAMES_OF_SILENCE: usize = 26;
+/// A fall is measured over so many frames.
+const FALL: usize = 6;
 const LOWEST: f64 = -120.0;
 
 impl Listener {
@@ -115,13 +120,17 @@ impl Listener {
             &self.levels
                 [end.saturating_sub(END.end).max(start + 1)..end.saturating_sub(END.start).max(start + 2)],
         );
-        let silent = self.levels[start..end].iter().filter(|&&level| level < peak - SILENCE).count();
+        let (levels, floor) = (&self.levels[start..end], peak - SILENCE);
+        let silent = levels.iter().filter(|&&level| level < floor).count();
+        let later = levels.get(FALL..).unwrap_or_default();
+        let falls = levels.iter().zip(later).map(|(before, after)| before.max(floor) - after.max(floor));
         Gap {
             start,
             end,
             decay_db: peak - last,
             below_db: loudest - last,
             is_silent: silent >= FRAMES_OF_SILENCE,
+            fall_db: falls.fold(0.0, f64::max),
         }
     }
 
@@ -221,6 +230,15 @@ mod tests {
             assert!((45.0..66.0).contains(&gaps[2].decay_db), "{rate}: {:?}", gaps[2]);
             assert!(gaps[2].is_silent && !gaps[1].is_silent && gaps[1].decay_db < 15.0, "{rate}: {gaps:?}");
         }
+    }
+
+    #[test]
+    fn a_string_that_is_stopped_falls_far_and_one_that_dies_away_does_not() {
+        let mut samples = plucks(44_100, &[0.5, 2.5, 4.5], 5.0);
+        samples[36_000..5 * 22_050].fill(0.0);
+        let gaps = heard(44_100, &samples, 4096).gaps();
+        assert!(gaps[0].is_silent && gaps[0].fall_db > 20.0, "{gaps:?}");
+        assert!(gaps[1].is_silent && gaps[1].fall_db < 10.0, "{gaps:?}");
     }
 
     #[test]

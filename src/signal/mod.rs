@@ -10,6 +10,7 @@ pub mod pitch;
 pub mod resample;
 pub mod wav;
 
+mod arc;
 mod beats;
 mod breath;
 mod chroma;
@@ -33,6 +34,7 @@ mod tempogram;
 mod tuning;
 mod wavelet;
 
+pub use arc::{Arc, THIRD, arc};
 pub use beats::beat_frames;
 pub use breath::{Gap, Listener};
 pub use chroma::{ChromaFilters, TONNETZ_DIMENSIONS, cens, fold_octaves, normalise_by_greatest, tonnetz};

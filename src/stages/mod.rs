@@ -19,7 +19,7 @@ pub use from_label::{FromLabel, OrLabel};
 pub use input::{Input, Inputs, Reader};
 pub use master::Master;
 pub use normalize::Normalize;
-pub use values::{Measures, Pieces, RangeOfMaster, Span, Spans};
+pub use values::{Mark, Marks, Measures, Pieces, RangeOfMaster, Span, Spans};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -111,6 +111,7 @@ kinds! {
         "sliding" => Sliding(segment::Sliding),
         "silence" => Silence(segment::Silence),
         "breath" => Breath(segment::Breath),
+        "sections" => Sections(segment::Sections),
     }
 }
 

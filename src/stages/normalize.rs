@@ -79,7 +79,7 @@ impl Default for Normalize {
 
 impl Stage for Normalize {
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn reads(&self) -> &'static [&'static str] {
@@ -92,10 +92,20 @@ impl Stage for Normalize {
         let gain_db = self.gain_db(&master)?;
         let measures = master.measures(source.probe(), gain_db);
         let pieces = Pieces { sample_rate: master.sample_rate, pieces: self.pieces(&master.stretches) };
+        let drawn = if self.ranges.is_empty() {
+            Pieces { pieces: Vec::new(), ..pieces.clone() }
+        } else {
+            pieces.clone()
+        };
         drop(source);
         context.check()?;
         let audio = master.into_pcm(gain_db).to_wav()?;
-        Ok(vec![("audio", audio), ("ranges", pieces.to_bytes()), ("measures", measures.to_bytes())])
+        Ok(vec![
+            ("audio", audio),
+            ("ranges", pieces.to_bytes()),
+            ("measures", measures.to_bytes()),
+            ("drawn", drawn.to_bytes()),
+        ])
     }
 }
 

@@ -26,10 +26,13 @@ pub struct RangeOfMaster {
 }
 
 /// The segments that a segment step found, ordered by range, start and end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Spans {
     /// The segments.
     pub spans: Vec<Span>,
+    /// Each segment is heard as at least so many frames, those after its end silent. It holds no more for that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub padded_to: u64,
 }
 
 /// One segment, in whole frames of the master, so that no rounding is ever needed to cut it.
@@ -41,6 +44,27 @@ pub struct Span {
     pub start: u64,
     /// One past its last frame in the master.
     pub end: u64,
+}
+
+/// What a segment step knows of its segments beyond where they are. A step that knows nothing more gives none.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Marks {
+    /// One per segment, in the order of the spans.
+    pub marks: Vec<Mark>,
+}
+
+/// What a segment step knows of one segment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Mark {
+    /// How sure the cut is that the segment begins with, 0 to 1; none where it begins with its range, or nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_confidence: Option<f64>,
+    /// How sure the cut is that the segment ends with, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_confidence: Option<f64>,
+    /// The section of the performance that it seems to be: `intro`, `development` or `resolution`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section: Option<String>,
 }
 
 /// What normalize found out about the source and did to it. Nothing reads it but tables and people.
@@ -71,6 +95,10 @@ pub struct Measures {
     pub gain_db: f64,
 }
 
+fn is_zero(frames: &u64) -> bool {
+    *frames == 0
+}
+
 macro_rules! json_value {
     ($($value:ident),+) => {$(
         impl $value {
@@ -90,7 +118,7 @@ macro_rules! json_value {
     )+};
 }
 
-json_value!(Pieces, Spans, Measures);
+json_value!(Pieces, Spans, Marks, Measures);
 
 fn to_json<V: Serialize>(value: &V) -> Vec<u8> {
     serde_json::to_vec(value).expect("these types have only string keys")

@@ -46,7 +46,7 @@ pub(super) type Row = Vec<Vec<f64>>;
 
 /// Describes every segment by itself, at [`SAMPLE_RATE`]: `vector`, then `columns`.
 ///
-/// Segments are cut before they are resampled, so that no row depends on the audio around it.
+/// Segments are cut, and padded, before they are resampled, so that no row depends on the audio around it.
 pub(super) fn describe_segments(
     inputs: &Inputs,
     context: &Context,
@@ -54,12 +54,14 @@ pub(super) fn describe_segments(
     mut describe: impl FnMut(&[f64]) -> Result<Row>,
 ) -> Result<Outputs> {
     let master = Master::read(inputs.one("audio")?)?;
-    let spans = Spans::read(inputs.one("spans")?)?.spans;
+    let Spans { spans, padded_to } = Spans::read(inputs.one("spans")?)?;
     let resampler = Resampler::new(master.sample_rate(), SAMPLE_RATE);
     let mut table = Table::new(columns);
     for span in &spans {
         context.check()?;
-        table.push(&describe(&resampler.resample(master.mono(span.start, span.end)?))?);
+        let mut samples = master.mono(span.start, span.end)?;
+        samples.resize(samples.len().max(padded_to as usize), 0.0);
+        table.push(&describe(&resampler.resample(samples))?);
     }
     Ok(vec![("features", table.into_frame(spans.len()).to_bytes())])
 }
@@ -170,7 +172,7 @@ pub(super) mod tests {
         let spans = spans.iter().map(|&(start, end)| Span { range: 0, start, end }).collect();
         let mut inputs = Inputs::default();
         inputs.push("audio", Input::bytes(wav(rate, samples)));
-        inputs.push("spans", Input::bytes(Spans { spans }.to_bytes()));
+        inputs.push("spans", Input::bytes(Spans { spans, ..Spans::default() }.to_bytes()));
         let outputs = stage.run(&inputs, &Context::new(&AtomicBool::new(false)))?;
         Frame::read(&Input::bytes(outputs[0].1.as_slice()))
     }
@@ -230,6 +232,24 @@ pub(super) mod tests {
                 let ((dim, alone), (_, both)) = (numbers(&alone, name), numbers(&second, name));
                 assert_eq!(both[dim..], *alone, "{} {name}", kind.kind());
             }
+        }
+    }
+
+    #[test]
+    fn a_padded_segment_is_described_with_silence_after_it_in_every_kind() {
+        let mut samples = noise(1 << 20);
+        samples[20_000..30_000].fill(0);
+        for kind in every_stage() {
+            let with = |spans| {
+                let mut inputs = Inputs::default();
+                inputs.push("audio", Input::bytes(wav(SAMPLE_RATE, &samples)));
+                inputs.push("spans", Input::bytes(Spans::to_bytes(&spans)));
+                kind.stage().run(&inputs, &Context::new(&AtomicBool::new(false))).unwrap()
+            };
+            let span = |end| vec![Span { range: 0, start: 10_000, end }];
+            let padded = with(Spans { spans: span(20_000), padded_to: 20_000 });
+            assert_eq!(padded, with(Spans { spans: span(30_000), padded_to: 0 }), "{}", kind.kind());
+            assert_ne!(padded, with(Spans { spans: span(20_000), padded_to: 0 }), "{}", kind.kind());
         }
     }
 

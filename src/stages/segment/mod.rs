@@ -1,33 +1,43 @@
-//! Segment: where the segments of a clip are. Every kind gives one output, `spans`.
+//! Segment: where the segments of a clip are. Every kind gives `spans`, and some `marks`: what they know of each.
 //!
 //! A segment never crosses the edge of a range, and an empty range has none.
 
 mod breath;
 mod ranges;
+mod sections;
 mod silence;
 mod sliding;
 mod whole;
 
 pub use breath::Breath;
 pub use ranges::Ranges;
+pub use sections::Sections;
 pub use silence::Silence;
-pub use sliding::Sliding;
+pub use sliding::{Sliding, Tail};
 pub use whole::Whole;
 
 use super::{Outputs, Pieces, RangeOfMaster, Span, Spans};
 use crate::error::{Error, Result};
 
+/// How far before an onset a cut lies, s.
+const LEAD: f64 = 0.05;
+
 /// The segments of all pieces, where `cut` finds those of one: (start, end) in frames from the piece's start.
-fn spans_of(
+fn spans_in(
     pieces: &Pieces,
     mut cut: impl FnMut(&RangeOfMaster) -> Result<Vec<(u64, u64)>>,
-) -> Result<Outputs> {
+) -> Result<Vec<Span>> {
     let mut spans = Vec::new();
     for (range, piece) in pieces.pieces.iter().enumerate().filter(|(_, piece)| piece.start < piece.end) {
         let in_master = |(start, end)| Span { range, start: piece.start + start, end: piece.start + end };
         spans.extend(cut(piece)?.into_iter().map(in_master));
     }
-    Ok(vec![("spans", Spans { spans }.to_bytes())])
+    Ok(spans)
+}
+
+/// [`spans_in`], as a segment step gives them.
+fn spans_of(pieces: &Pieces, cut: impl FnMut(&RangeOfMaster) -> Result<Vec<(u64, u64)>>) -> Result<Outputs> {
+    Ok(vec![("spans", Spans { spans: spans_in(pieces, cut)?, padded_to: 0 }.to_bytes())])
 }
 
 /// One segment per piece.
@@ -64,14 +74,34 @@ mod tests {
         pieces: &[(u64, u64)],
         audio: &[u8],
     ) -> Result<Vec<(usize, u64, u64)>> {
+        let spans = spans(stage, sample_rate, pieces, audio)?.spans;
+        Ok(spans.iter().map(|span| (span.range, span.start, span.end)).collect())
+    }
+
+    /// The same, with all that embed steps are told.
+    pub(super) fn spans(
+        stage: &dyn Stage,
+        sample_rate: u32,
+        pieces: &[(u64, u64)],
+        audio: &[u8],
+    ) -> Result<Spans> {
+        Spans::read(&Input::bytes(outputs(stage, sample_rate, pieces, audio)?[0].1.as_slice()))
+    }
+
+    /// All that `stage` gives.
+    pub(super) fn outputs(
+        stage: &dyn Stage,
+        sample_rate: u32,
+        pieces: &[(u64, u64)],
+        audio: &[u8],
+    ) -> Result<Outputs> {
         let piece = |&(start, end): &(u64, u64)| RangeOfMaster { source_start: 0.0, start, end };
         let pieces = Pieces { sample_rate, pieces: pieces.iter().map(piece).collect() };
         let mut inputs = Inputs::default();
         inputs.push("ranges", Input::bytes(pieces.to_bytes()));
+        inputs.push("drawn", Input::bytes(pieces.to_bytes()));
         inputs.push("audio", Input::bytes(audio));
-        let outputs = stage.run(&inputs, &Context::new(&AtomicBool::new(false)))?;
-        let spans = Spans::read(&Input::bytes(outputs[0].1.as_slice()))?;
-        Ok(spans.spans.iter().map(|span| (span.range, span.start, span.end)).collect())
+        stage.run(&inputs, &Context::new(&AtomicBool::new(false)))
     }
 
     #[test]

@@ -7,24 +7,23 @@ use super::one_per_piece;
 use crate::error::Result;
 use crate::stages::{Context, Inputs, Outputs, Pieces, Stage};
 
-/// One segment per range that the manifest gives the clip.
+/// One segment per range that was drawn by hand: that the manifest gives the clip.
 ///
-/// A clip without ranges has one range, the whole source, so `whole` finds the same segments: `ranges` says that
-/// the ranges were drawn as segments (the sections of a performance), `whole` that the clip is not cut.
+/// A clip without `ranges` has no segments here, and one segment of `whole`: nobody has drawn anything in it yet.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ranges {}
 
 impl Stage for Ranges {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &["ranges"]
+        &["drawn"]
     }
 
     fn run(&self, inputs: &Inputs, _context: &Context) -> Result<Outputs> {
-        one_per_piece(&Pieces::read(inputs.one("ranges")?)?)
+        one_per_piece(&Pieces::read(inputs.one("drawn")?)?)
     }
 }

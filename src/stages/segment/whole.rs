@@ -8,6 +8,8 @@ use crate::error::Result;
 use crate::stages::{Context, Inputs, Outputs, Pieces, Stage};
 
 /// The clip uncut: one segment, or one per range where the clip has ranges, for no segment joins two of them.
+///
+/// Every clip has segments of `whole`; those of `ranges` only where somebody drew ranges.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Whole {}

@@ -30,7 +30,7 @@ fn features(stage: &Pitch, samples: &[i32], spans: &[(u64, u64)]) -> Result<Fram
     let mut inputs = Inputs::default();
     inputs.push("audio", Input::bytes(wav(SAMPLE_RATE, samples)));
     inputs.push("ranges", Input::bytes(Pieces { sample_rate: SAMPLE_RATE, pieces }.to_bytes()));
-    inputs.push("spans", Input::bytes(Spans { spans }.to_bytes()));
+    inputs.push("spans", Input::bytes(Spans { spans, ..Spans::default() }.to_bytes()));
     let outputs = stage.run(&inputs, &Context::new(&AtomicBool::new(false)))?;
     Frame::read(&Input::bytes(outputs[0].1.as_slice()))
 }
