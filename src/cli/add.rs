@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::toml_text::{key, quoted};
 use super::{Global, Talk, findings, project};
 use crate::error::{Error, Result};
 use crate::manifest::{self, Outcome};
@@ -176,16 +177,6 @@ fn literal(name: &str, value: &str, types: &LabelTypes) -> String {
         _ => false,
     };
     if is_bare { value.to_owned() } else { quoted(value) }
-}
-
-fn key(name: &str) -> String {
-    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-    if is_bare { name.to_owned() } else { quoted(name) }
-}
-
-/// A TOML basic string.
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.nfc().collect()).to_string()
 }
 
 /// A manifest that was right stays right; in one that was wrong, at least nothing is added to it.

@@ -44,7 +44,8 @@ pub(super) struct Args {
     memory: Option<u64>,
 }
 
-static CANCELLED: AtomicBool = AtomicBool::new(false);
+/// Becomes true with the first Ctrl-C.
+pub(super) static CANCELLED: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode> {
     use_threads(args.jobs)?;
@@ -161,7 +162,7 @@ fn use_threads(jobs: Option<usize>) -> Result<()> {
 }
 
 /// The first Ctrl-C lets what is running end at its next check; the second ends the program at once.
-fn finish_what_is_running_on_ctrl_c() -> Result<()> {
+pub(super) fn finish_what_is_running_on_ctrl_c() -> Result<()> {
     ctrlc::set_handler(|| {
         if CANCELLED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);

@@ -68,7 +68,7 @@ fn human(clips: &[(&Clip, &'static str)]) -> String {
     text
 }
 
-fn word(label: &Label) -> String {
+pub(super) fn word(label: &Label) -> String {
     match label {
         Label::Text(text) => text.to_string(),
         Label::Number(number) => number.to_string(),

@@ -5,11 +5,13 @@ mod build;
 mod cache;
 mod check;
 mod completions;
+mod drawn;
 mod explain;
 mod findings;
 mod gc;
 mod graph;
 mod init;
+mod label_track;
 mod ls;
 mod man;
 mod plan;
@@ -17,8 +19,11 @@ mod progress;
 mod project;
 mod release;
 mod schema;
+mod segments;
 mod talk;
+mod toml_text;
 mod verify;
+mod waveform;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -94,6 +99,7 @@ enum Verb {
     Cache(cache::Args),
     Gc(gc::Args),
     Ls(ls::Args),
+    Segments(segments::Args),
     Graph(graph::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -146,6 +152,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Verb::Cache(args) => cache::run(&args, global, talk),
         Verb::Gc(args) => gc::run(&args, global, talk),
         Verb::Ls(args) => ls::run(&args, global, talk),
+        Verb::Segments(args) => segments::run(&args, global, talk),
         Verb::Graph(args) => graph::run(&args, global, talk),
         Verb::Schema(args) => schema::run(&args, talk),
         Verb::Completions(args) => completions::run(&args, talk),

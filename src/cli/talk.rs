@@ -52,6 +52,13 @@ impl Talk {
         !self.quiet && io::stderr().is_terminal() && !is_set("CI") && !is_dumb()
     }
 
+    /// Columns of the terminal that stderr is; COLUMNS says otherwise, and what is no terminal has 80.
+    pub fn width(&self) -> usize {
+        let wanted = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse::<usize>().ok());
+        let found = || terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0));
+        wanted.or_else(found).unwrap_or(80).clamp(20, 240)
+    }
+
     /// Whether the user asked for silence.
     pub fn is_quiet(&self) -> bool {
         self.quiet

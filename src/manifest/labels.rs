@@ -57,14 +57,14 @@ impl Vocabulary {
     pub fn label_of(&self, text: &str) -> Option<Label> {
         let text = nfc(text);
         match self {
-            Self::Text => (!text.chars().any(must_escape)).then_some(Label::Text(text)),
+            Self::Text => (!text.chars().any(must_escape)).then(|| Label::Text(text.into())),
             Self::Number => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Label::Number),
-            Self::Date => dates::is_date(&text).then_some(Label::Text(text)),
+            Self::Date => dates::is_date(&text).then(|| Label::Text(text.into())),
             Self::Bool => text.parse().ok().map(Label::Bool),
             Self::Values(words) => {
                 let means =
                     |(word, aliases): &(&String, &Vec<String>)| **word == text || aliases.contains(&text);
-                words.iter().find(means).map(|(word, _)| Label::Text(word.clone()))
+                words.iter().find(means).map(|(word, _)| Label::Text(word.as_str().into()))
             }
         }
     }

@@ -191,6 +191,26 @@ pub fn warm(
     Ok(built)
 }
 
+/// Carries out the selected tasks only, as [`warm`], and shows what they came to, whose values are at hand.
+///
+/// # Errors
+/// As [`warm`], and what `see` gives.
+pub fn look<T>(
+    project: &Project,
+    store: &DiskStore,
+    options: &Options,
+    is_selected: impl Fn(&Plan, Task) -> bool,
+    see: impl FnOnce(&Built, &Results) -> Result<T>,
+) -> Result<T> {
+    let mut planned = Planned::of(project, store)?;
+    let plan = &planned.plan;
+    let selected: Vec<Task> = plan.tasks.all().filter(|task| is_selected(plan, *task)).collect();
+    planned.plan.need_values(selected, |name| run::OUTPUTS_OF_TABLES.contains(&name));
+    let is_selected = |task| is_selected(&planned.plan, task);
+    let (built, results) = planned.carry_out(project, store, options, true, is_selected)?;
+    see(&built, &results)
+}
+
 /// Brings draft and lock up to date; whether anything had to be written.
 fn publish(
     contents: &Contents,

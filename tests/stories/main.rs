@@ -17,6 +17,7 @@ mod interruptions;
 mod names;
 mod readme;
 mod same_bits;
+mod segments;
 mod space;
 mod survival;
 mod verification;

@@ -190,7 +190,7 @@ mod tests {
             "ranges",
             Input::bytes(Pieces { sample_rate: SAMPLE_RATE, pieces: vec![piece] }.to_bytes()),
         );
-        inputs.push("spans", Input::bytes(Spans { spans }.to_bytes()));
+        inputs.push("spans", Input::bytes(Spans { spans, padded_to: 0 }.to_bytes()));
         let outputs = Taqsim::default().run(&inputs, &Context::new(&AtomicBool::new(false))).unwrap();
         Frame::read(&Input::bytes(outputs[0].1.as_slice())).unwrap()
     }

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::breath::listen;
 use super::{to_frames, unusable};
 use crate::error::Result;
-use crate::signal::pitch::{Period, Yin, YinParameters, voiced};
+use crate::signal::pitch::{Period, Yin, YinParameters, voiced, without_the_faint};
 use crate::signal::resample::Resampler;
-use crate::signal::{arc, rms};
+use crate::signal::{LANES, arc, rms};
 use crate::stages::{Context, Inputs, Mark, Marks, Master, Outputs, Pieces, Span, Spans, Stage};
 
 /// Introduction, development and resolution, suggested from the arc of register and density.
@@ -134,14 +134,16 @@ fn pitches(master: &Master, pieces: &Pieces, context: &Context) -> Result<Vec<(f
             context.check()?;
             let samples = resampler.resample(master.mono(start, (start + block).min(piece.end))?);
             let n = samples.len() / hop;
-            periods.extend((0..n).map(|frame| yin.period(&samples, frame)));
+            let blocks = (0..n).step_by(LANES);
+            let found = blocks.flat_map(|first| yin.periods(&samples, first).into_iter().take(n - first));
+            periods.extend(found);
             levels.extend(rms(&samples, YIN.frame_length, hop).into_iter().take(n));
             times.extend(
                 (0..n).map(|frame| start as f64 / rate + (frame * hop) as f64 / f64::from(PITCH_RATE)),
             );
         }
     }
-    let contour = voiced(&periods, &levels, APERIODICITY, TOP_DB);
+    let contour = without_the_faint(&voiced(&periods, APERIODICITY), &levels, TOP_DB);
     Ok(times.into_iter().zip(contour).filter_map(|(time, pitch)| Some((time, pitch?))).collect())
 }
 
