@@ -18,10 +18,10 @@ use taqsim::store::Digest;
 
 /// For each kind: version and defaults, then every output and its digest.
 const PINS: &str = r#"
-normalize v2 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
-  audio 5736b41a59d409c9f1c9ed066814f5726faa3690f24209388cb5ae022f2cb88e
+normalize v4 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
+  audio b90f979ddc949bfccac39ba8651f9c20b1a1e9f7ef0350b0b866ef6788e4e4d6
   ranges 6b78cd65589b6d447fdb848c74040820f6b1d4b35637b83b8db6d8be65bc5bf2
-  measures a426b609b7ba0c1dc2592922a026e8e2c02742c66158eb762ca8575d0bd78c4a
+  measures 3434c748f59fcf2593497b6985ae101c290fda71ef0a2f4f0f732f055d19db03
   drawn f822a47e177847022bf581cfbd615dd4057ee95a2f38ebda89d8caf2d185443c
 segment.whole v1 {}
   spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
@@ -38,27 +38,27 @@ segment.sections v1 {"contrast":1.0,"min_length":10.0}
   spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
   marks d9013485a998b7d5be2f533d4110cdc1bf66254faeccc130a1fd569d75700d29
 embed.spectral v2 {"hop_length":512,"n_fft":2048,"n_mels":128,"n_mfcc":20,"roll_percent":0.85}
-  features 5bcda8d2a32ac424e610c8f898d81aa78541cb72b03f049abafd4224401d4fb4
+  features e8d736ba1afbfa38facdc6989223f03f1fa24defbfdf5e4fb57bd36b7bc56798
 embed.mfcc v2 {"hop_length":512,"htk":false,"lifter":0.0,"n_fft":2048,"n_mels":128,"n_mfcc":20}
-  features 6c000e6447be4f9b942f836ab31476129ec21a2423b950e437d15b0af6790240
+  features 57f94ce2d4fd35bedfa65a7b54e263233a7d94cf09fc7ad0ce3acec1795baf89
 embed.mel v2 {"hop_length":512,"htk":false,"n_fft":2048,"n_mels":128}
-  features 9a99e150963afdda7fa814f51bf53bfddb4c008a4372e48942ac73df8bc48b67
+  features 9fb4550f4c9e1aa75c6338f90fbf7a1a1a77f9a4e02bd0db559ffa3080dba436
 embed.chroma v2 {"bins_per_octave":36,"from":"stft","hop_length":512,"n_chroma":12,"n_fft":2048,"tuning":"estimate","win_len_smooth":41}
-  features 1da4e5b882b2e669fd01f7846887aa230683704fcb73991f5fcae7a1a7681fe5
+  features 97caa7099848fecd4cfc420bceeea25f6e32805d0464fca1fb2f0cc3cb49df75
 embed.cqt v2 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_bins":84,"tuning":0.0}
-  features 5fd2cfffe192c9f367914b7320f047f5b68b4576cfc85df5ff656cc2ad5ca06c
+  features 64001af1d8a4a74e4d91082d1340e621ccd032dd746c9ac6bf9e7556525082f3
 embed.contrast v2 {"hop_length":512,"n_fft":2048}
-  features 53d1a68129ab5f1171a13a4c913ec468448d0f4203a1605aec02cd7708f94d13
+  features ebc6d3381210fb84045b7183b2d1c2fbd6b059001d5dd322703f6acd072b80a4
 embed.tonnetz v2 {"bins_per_octave":36,"hop_length":512,"n_chroma":12,"tuning":"estimate"}
-  features 4af8aa74d148dca3d00df54cc5708e6398115de2b4eefcd6c77aac5a19cd0731
+  features a35cc0e05b8ac2cf32b3c0d02426f0460bb718e3e098376a2acdab13a6ada1ab
 embed.rhythm v2 {"hop_length":512,"start_bpm":120.0,"tightness":100.0,"win_length":384}
-  features 59b1deff763945b226bdfa70b56a4805a845f0b3d0b85ff382b1bba5aa0ce902
+  features 0dadb97307900a319601a1e363c1f2dcb9d4f91c5bd37191288b2e46f449c032
 embed.fingerprint v2 {"from":"cqt","hop_length":256,"size":32}
-  features d989ec9471e665b54e73a178a16c6849d305285fe87bff4ca47d43b218e41a1d
+  features 1a71f3d0c8b61227a4220ffdb741cbbaee9b63e82f578b4ca80f9671546c368a
 embed.pitch v2 {"f0":"yin","fmax":1760.0,"fmin":55.0,"frame_length":2048,"hop_length":256,"tonic":"estimate","top_db":40.0,"trough_threshold":0.1,"voicing_threshold":0.2}
-  features 6053193876ae6fae1d3ea177073bd9184f8b19e57d8a16645972142e28ce5a7f
+  features 3dd82ae0fe52c655b7638b315ddce3d2512121130db80b838b163711c0c3639d
 embed.taqsim v1 {"f0":"yin","tonic":"estimate"}
-  features d5f38cb5653ba5931e530c9509c8274a543c91aa0fb00be4d9cd2a5d54bf387f
+  features 1366d3a6b24d6d0e19a4eab9c9fa5347623871dab8e179b1dce4de5e2b97b094
 reduce.pca v1 {"dims":2,"scale":"zscore","weights":{}}
   rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0,"weights":{}}
