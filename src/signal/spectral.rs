@@ -60,7 +60,7 @@ pub fn flatness(power: &[Lanes]) -> [f64; LANES] {
         products.iter_mut().zip(product.0).for_each(|(product, factor)| product.multiply(factor));
     }
     let n = power.len().max(1) as f64;
-    let ratio = |i: usize| libm::exp(products[i].ln() / n) / (sum.0[i] / n);
+    let ratio = |i: usize| libm::exp(products[i].logarithm() / n) / (sum.0[i] / n);
     std::array::from_fn(|i| if power.is_empty() { 1.0 } else { ratio(i) })
 }
 
@@ -86,7 +86,7 @@ impl Product {
         self.digits = f64::from_bits(bits & DIGITS | 1_f64.to_bits());
     }
 
-    fn ln(self) -> f64 {
+    fn logarithm(self) -> f64 {
         libm::log(self.digits) + self.exponent as f64 * std::f64::consts::LN_2
     }
 }
