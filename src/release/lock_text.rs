@@ -243,7 +243,7 @@ mod tests {
                 lock.clips["b"].entry,
                 Digest::of(b"b.wav")
             ),
-            "\"embed.timbre\" = { kind = \"spectral\", version = 1, numerics = \"exact\" }".to_owned(),
+            "\"embed.timbre\" = { kind = \"spectral\", version = 2, numerics = \"exact\" }".to_owned(),
             format!(
                 "\"clips.parquet\" = {{ digest = \"{}\", rows = 3 }}",
                 lock.tables["clips.parquet"].digest

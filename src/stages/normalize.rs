@@ -280,7 +280,7 @@ mod tests {
 
     fn run(stage: &Normalize, source: &Pcm) -> (Pcm, Pieces, Measures) {
         let outputs = outputs(stage, source.to_wav().unwrap()).unwrap();
-        assert!(outputs.iter().map(|(name, _)| *name).eq(["audio", "ranges", "measures"]));
+        assert!(outputs.iter().map(|(name, _)| *name).eq(["audio", "ranges", "measures", "drawn"]));
         let input = |n: usize| Input::bytes(outputs[n].1.clone());
         let audio = Pcm::from_wav(&outputs[0].1).unwrap();
         (audio, Pieces::read(&input(1)).unwrap(), Measures::read(&input(2)).unwrap())
