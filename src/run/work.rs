@@ -86,7 +86,7 @@ impl<'a, 's> Work<'a, 's> {
     /// How many bytes a task that reads this is expected to need.
     pub(super) fn bytes_needed(&self, reads: &[Read]) -> u64 {
         let needs = reads.iter().map(|read| match read {
-            Read::Source(clip) => self.n_samples(*clip).saturating_mul(memory::PER_SAMPLE_OF_SOURCE),
+            Read::Source(clip) => self.bytes_to_normalize(*clip),
             Read::Value(value) => {
                 let n_bytes = self.setting.store.length(&value.digest).unwrap_or(0);
                 let is_master = value.name == "audio";
@@ -96,13 +96,16 @@ impl<'a, 's> Work<'a, 's> {
         needs.fold(0, u64::saturating_add)
     }
 
-    /// How many samples of a clip's source are decoded, as far as its headers tell.
-    fn n_samples(&self, clip: usize) -> u64 {
-        let clip = &self.tasks.manifest.clips[clip];
+    /// How many bytes it takes to normalize a clip, as far as the headers of its source tell.
+    fn bytes_to_normalize(&self, clip: usize) -> u64 {
+        let (manifest, clip) = (self.tasks.manifest, &self.tasks.manifest.clips[clip]);
         let Ok(probe) = fetch::probe(self.setting.roots, &clip.source) else { return 0 };
         let ranges: f64 = clip.ranges.iter().map(|range| range.end - range.start).sum();
         let seconds = if clip.ranges.is_empty() { probe.duration_s.unwrap_or(0.0) } else { ranges };
-        (seconds * f64::from(probe.sample_rate) * probe.layout.channels() as f64) as u64
+        let n_channels = f64::from(probe.layout.channels());
+        let n_decoded = seconds * f64::from(probe.sample_rate) * n_channels;
+        let n_made = seconds * manifest.normalize.samples_a_second(probe.sample_rate, n_channels);
+        (n_decoded * memory::PER_SAMPLE_OF_SOURCE + n_made * memory::PER_SAMPLE_OF_MASTER) as u64
     }
 
     /// Makes a task's outputs, and remembers them.

@@ -77,6 +77,17 @@ impl Default for Normalize {
     }
 }
 
+impl Normalize {
+    /// How many samples a second the master has of a source with this rate (Hz) and so many channels.
+    pub fn samples_a_second(&self, sample_rate: u32, n_channels: f64) -> f64 {
+        let rate = match self.sample_rate {
+            OrKeep::To(rate) => rate,
+            OrKeep::Keep(_) => sample_rate,
+        };
+        f64::from(rate) * if self.channels == Channels::Keep { n_channels } else { 1.0 }
+    }
+}
+
 impl Stage for Normalize {
     fn version(&self) -> u32 {
         4
