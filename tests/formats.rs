@@ -303,7 +303,7 @@ fn sine_of_turns(turns: f64) -> f64 {
 fn is_present(program: &str, argument: &str) -> bool {
     let present = Command::new(program).arg(argument).output().is_ok_and(|output| output.status.success());
     if !present {
-        writeln!(std::io::stdout(), "skipped: there is no {program}").unwrap();
+        std::io::stdout().write_all(format!("skipped: there is no {program}\n").as_bytes()).unwrap();
     }
     present
 }
