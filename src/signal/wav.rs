@@ -19,9 +19,9 @@ const EXTENSIBLE: u16 = 0xfffe;
 const SUB_FORMAT_TAIL: [u8; 14] =
     [0x00, 0x00, 0x00, 0x00, 0x10, 0x00, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71];
 
-/// Where the samples of a WAV file lie, so that any of its frames can be read without the others.
+/// What the header of a WAV file says, and where its samples lie, so that any of its frames can be read without the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WavFile {
+pub struct WavHeader {
     /// Frames a second.
     pub sample_rate: u32,
     /// Which loudspeaker each channel is for.
@@ -32,7 +32,7 @@ pub struct WavFile {
     start: u64,
 }
 
-impl WavFile {
+impl WavHeader {
     /// Reads the header; chunks that [`Pcm::to_wav`] does not write are passed over.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl WavFile {
     /// The frames in `range` as [`Pcm::mono`] gives them.
     ///
     /// # Errors
-    /// As [`WavFile::read`].
+    /// As [`WavHeader::read`].
     pub fn mono(&self, reader: &mut (impl Read + Seek), range: Range<u64>) -> Result<Vec<f64>> {
         let heard = self.layout.mono_channels();
         let stride = usize::from(self.layout.channels()).max(1);
@@ -183,10 +183,10 @@ impl Pcm {
     /// Reads what [`Pcm::to_wav`] wrote.
     ///
     /// # Errors
-    /// As [`WavFile::open`].
+    /// As [`WavHeader::open`].
     pub fn from_wav(bytes: &[u8]) -> Result<Self> {
         let mut reader = Cursor::new(bytes);
-        let file = WavFile::open(&mut reader)?;
+        let file = WavHeader::open(&mut reader)?;
         file.read(&mut reader, 0..file.n_frames)
     }
 
@@ -291,7 +291,7 @@ mod tests {
     fn frames_are_read_without_those_around_them() {
         let bytes = pcm(2, 0, (0..20).collect()).to_wav().unwrap();
         let mut reader = Cursor::new(bytes.as_slice());
-        let file = WavFile::open(&mut reader).unwrap();
+        let file = WavHeader::open(&mut reader).unwrap();
         assert_eq!((file.n_frames, file.sample_rate), (10, 44_100));
         for (range, want) in [(3..5, vec![6, 7, 8, 9]), (0..0, vec![]), (9..10, vec![18, 19])] {
             assert_eq!(file.read(&mut reader, range).unwrap().samples, want);

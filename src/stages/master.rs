@@ -2,13 +2,13 @@
 
 use super::Input;
 use crate::error::Result;
-use crate::signal::wav::WavFile;
+use crate::signal::wav::WavHeader;
 
 /// The normalised audio of a clip. Only the frames that are asked for are ever in memory.
 #[derive(Debug, Clone)]
 pub struct Master {
     input: Input,
-    file: WavFile,
+    file: WavHeader,
 }
 
 impl Master {
@@ -17,7 +17,7 @@ impl Master {
     /// # Errors
     /// When it is no WAV file of 24-bit samples.
     pub fn read(input: &Input) -> Result<Self> {
-        let file = WavFile::open(&mut input.reader()?)?;
+        let file = WavHeader::open(&mut input.reader()?)?;
         Ok(Self { input: input.clone(), file })
     }
 
