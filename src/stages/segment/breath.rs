@@ -92,10 +92,10 @@ const STOPPED: f64 = 1000.0;
 const LAST_RING: f64 = 1.0;
 /// Pauses so near to each other are rivals: rarely is more than one of them between phrases, s.
 const RIVALS: f64 = 5.0;
-/// The log-odds that a cut is right: a constant, and what a hand on the strings, the logarithm of the pause's length
-/// in pauses, and that of its weight over its rival's add. Fitted by logistic regression (scikit-learn 1.9.1,
-/// `LogisticRegression(C=10)`) to 4333 cuts of music with known phrases; docs/SEGMENTS.md says which.
-const ODDS: [f64; 4] = [-0.27, 4.68, 1.45, 1.12];
+/// The log-odds that a cut is right: a constant, what a hand on the strings adds, and what the logarithm of its weight over
+/// its rival's adds where it is the greater, and where it is the lesser. Fitted by logistic regression (scikit-learn
+/// 1.9.1, `LogisticRegression(C=10)`) to 4333 cuts of music with known phrases; docs/SEGMENTS.md says which.
+const ODDS: [f64; 4] = [0.67, 4.6, 1.62, 0.86];
 /// Keeps the logarithm of a weight of 0 finite.
 const LEAST_WEIGHT: f64 = 0.1;
 
@@ -106,9 +106,7 @@ struct Cut {
     at: u64,
     /// What the choice between cuts weighs; negative where it is no pause.
     strength: f64,
-    /// Its gap's length, in the shortest pauses that there are.
-    length: f64,
-    /// Length x decay².
+    /// Its gap's length, in the shortest pauses that there are, x decay².
     weight: f64,
     is_stopped: bool,
 }
@@ -182,7 +180,7 @@ impl Breath {
             (false, false) => -NO_PAUSE,
         };
         let at = (gap.end as u64 * hop).saturating_sub(lead);
-        Cut { at, strength: weight + bonus, length, weight, is_stopped }
+        Cut { at, strength: weight + bonus, weight, is_stopped }
     }
 
     fn is_pause(&self, gap: &Gap, is_long: bool) -> bool {
@@ -199,7 +197,8 @@ fn confidence(at: u64, cuts: &[Cut], rivals: u64) -> f64 {
     let rival = pauses().filter(|other| other.at != at).map(|other| other.weight).fold(0.0, f64::max);
     let margin = libm::log((cut.weight + LEAST_WEIGHT) / (rival + LEAST_WEIGHT));
     let stopped = if cut.is_stopped { ODDS[1] } else { 0.0 };
-    let odds = ODDS[0] + stopped + ODDS[2] * libm::log(cut.length.max(1e-3)) + ODDS[3] * margin;
+    let slope = if margin > 0.0 { ODDS[2] } else { ODDS[3] };
+    let odds = ODDS[0] + stopped + slope * margin;
     // Three digits are more than it knows.
     (1000.0 / (1.0 + libm::exp(-odds))).round() / 1000.0
 }
@@ -240,13 +239,7 @@ fn needed(cuts: &[Cut], n: u64, longest: u64) -> Vec<Cut> {
 /// helped, none longer than `longest`: the best way to each cut is the best way to one before it, and on.
 fn best(cuts: &[Cut], n: u64, shortest: u64, longest: u64) -> Vec<u64> {
     let mut ways = vec![Way { at: 0, sum: 0.0, before: None }];
-    for cut in cuts.iter().copied().chain([Cut {
-        at: n,
-        strength: 0.0,
-        length: 0.0,
-        weight: 0.0,
-        is_stopped: false,
-    }]) {
+    for cut in cuts.iter().copied().chain([Cut { at: n, strength: 0.0, weight: 0.0, is_stopped: false }]) {
         let way = way_to(cut, &ways, shortest, longest);
         ways.extend(way);
     }
@@ -296,7 +289,7 @@ mod tests {
 
     /// Cuts at these times, s, of these strengths.
     fn cuts(cuts: &[(u64, f64)]) -> Vec<Cut> {
-        let cut = |&(at, strength)| Cut { at, strength, length: 1.0, weight: 1.0, is_stopped: false };
+        let cut = |&(at, strength)| Cut { at, strength, weight: 1.0, is_stopped: false };
         cuts.iter().map(cut).collect()
     }
 
@@ -321,6 +314,21 @@ mod tests {
             assert_eq!(best(&needed(&all, 40, longest), 40, 3, longest), want, "{longest}");
         }
         assert_eq!(best(&needed(&cuts(&[(30, 1.0)]), 100, 20), 100, 3, 20), [30]);
+    }
+
+    #[test]
+    fn a_cut_is_surer_where_strings_are_stopped_or_no_other_pause_is_near_and_not_at_all_where_none_is() {
+        let pause = |at, weight| Cut { at, strength: weight, weight, is_stopped: false };
+        let alone = [pause(10, 2.0)];
+        let equals = [pause(10, 2.0), pause(13, 2.0)];
+        let lesser = [pause(10, 2.0), pause(13, 9.0)];
+        let far = [pause(10, 2.0), pause(15, 9.0)];
+        let stopped = [Cut { is_stopped: true, ..pause(10, 2.0) }, pause(13, 9.0)];
+        let sure = |cuts: &[Cut]| confidence(10, cuts, 5);
+        assert!(sure(&lesser) < sure(&equals) && sure(&equals) < sure(&alone), "{}", sure(&equals));
+        assert!(sure(&lesser) < sure(&stopped) && sure(&far) == sure(&alone));
+        assert_eq!(sure(&equals), 0.662);
+        assert_eq!(confidence(10, &[Cut { strength: -9e5, ..pause(10, 2.0) }], 5), 0.0);
     }
 
     /// At 8 kHz: eight plucks 0.25 s apart, 1.5 s of decay, and that five times.
