@@ -150,6 +150,9 @@ fn print_changes(dataset: &Dataset) {
     print_change(dataset, "one source changed", &source);
     let row = changed(dataset, |number| dataset.change_row(number));
     print_change(dataset, "one row of clips.csv changed", &row);
+    dataset.change_row(CHANGES + 1);
+    let wholes = unsettled(dataset, CHANGES, "plan");
+    print_change(dataset, "the same, every clip recalled as a whole: `plan`", &wholes);
     dataset.rename_step();
     let planned = unsettled(dataset, CHANGES, "plan");
     print_change(dataset, "a step renamed, every task recalled by itself: `plan`", &planned);
