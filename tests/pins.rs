@@ -33,7 +33,7 @@ segment.silence v1 {"frame_length":2048,"hop_length":512,"min_length":0.0,"min_s
   spans 0c25e974b6cb5e279775db4c7aca66286c7182c7f111fdd9569e3a547e71595a
 segment.breath v2 {"decay":12.0,"floor":30.0,"gap":0.6,"gap_ratio":2.0,"max_length":30.0,"min_length":5.0}
   spans dedfe297f349680162af9547c5ca0024c40c8385705b7f75ca6b14e2220f3eed
-  marks 37a8b65f67b3422e141042dd55e32ca1e9b1cce269e6dc8731d78e6d810ad562
+  marks fd87c90538619e4ea93e1c501b273151c291c75ef8fdba79e76934d51edf8257
 segment.sections v1 {"contrast":1.0,"min_length":10.0}
   spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
   marks d9013485a998b7d5be2f533d4110cdc1bf66254faeccc130a1fd569d75700d29
