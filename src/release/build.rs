@@ -1,9 +1,11 @@
 //! From manifest to draft and lock: plan, run, join, write.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::contents::Contents;
+use super::ingredients::Clips;
 use super::needed::remember_release;
 use super::{Lock, Project, snapshot};
 use crate::error::{Error, Result};
@@ -58,6 +60,8 @@ pub struct Planned<'p> {
     pub draft_is_current: bool,
     /// What the draft is remembered under.
     pub(super) draft_keys: Vec<Key>,
+    /// What the manifest and the sources say of the clips.
+    clips: Arc<Clips>,
 }
 
 impl<'p> Planned<'p> {
@@ -78,14 +82,14 @@ impl<'p> Planned<'p> {
         let nobody = BTreeMap::new();
         let contents = Contents::new(project, &sources, &plan.known, &nobody);
         let draft_is_current = plan.is_all_fresh() && contents.recall(store).is_some();
-        let draft_keys = contents.keys();
+        let (draft_keys, all_clips) = (contents.keys(), contents.clips().clone());
         if !draft_is_current {
             let clips = contents.clips_to_join(store);
             let of_clips = clips.into_iter().flat_map(|clip| plan.of_clip(clip));
             let tasks: Vec<Task> = of_clips.chain(plan.tasks.dataset_wide()).collect();
             plan.need_values(tasks, |name| run::OUTPUTS_OF_TABLES.contains(&name));
         }
-        Ok(Self { plan, sources, lock, draft_is_current, draft_keys })
+        Ok(Self { plan, sources, lock, draft_is_current, draft_keys, clips: all_clips })
     }
 
     fn carry_out(
@@ -163,7 +167,7 @@ fn build_once(project: &Project, store: &DiskStore, options: &Options) -> Result
         return Ok(built);
     }
     let failed = built.failed.iter().map(|(id, error)| (id.clone(), error.message.clone())).collect();
-    let contents = Contents::new(project, &planned.sources, &results, &failed);
+    let contents = Contents::new(project, &planned.sources, &results, &failed).knowing(planned.clips.clone());
     let (lock, wrote) = publish(&contents, planned.lock.as_ref(), store, options.locked)?;
     store.tidy_up()?;
     if built.failed.is_empty() {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::digest::{digest_of_chunks, table_without_rows};
 use super::draft::{Staged, StagedTable, has_stray_rows};
-use super::ingredients::{Group, Ingredients, recipe_of_draft};
+use super::ingredients::{Clips, Group, Ingredients, recipe_of_draft};
 use super::part::{Part, Place, make_part, write_without_rows};
 use super::parts::Layout;
 use super::record::{Record, TableRecord};
@@ -34,6 +34,7 @@ pub(super) struct Contents<'a> {
     /// Why clips are missing, by id.
     failed: &'a BTreeMap<String, String>,
     layout: Layout,
+    clips: OnceLock<Arc<Clips>>,
     ingredients: OnceLock<Ingredients>,
 }
 
@@ -65,12 +66,24 @@ impl<'a> Contents<'a> {
         failed: &'a BTreeMap<String, String>,
         layout: Layout,
     ) -> Self {
-        Self { project, sources, results, failed, layout, ingredients: OnceLock::new() }
+        let (clips, ingredients) = (OnceLock::new(), OnceLock::new());
+        Self { project, sources, results, failed, layout, clips, ingredients }
+    }
+
+    /// The same, where what the manifest and the sources say of the clips is known.
+    pub(super) fn knowing(self, clips: Arc<Clips>) -> Self {
+        Self { clips: OnceLock::from(clips), ..self }
+    }
+
+    /// What the manifest and the sources say of the clips.
+    pub(super) fn clips(&self) -> &Arc<Clips> {
+        let manifest = &self.project.manifest;
+        self.clips.get_or_init(|| Arc::new(Clips::of(manifest, self.sources, self.layout)))
     }
 
     /// The lock of a draft with these tables.
     pub(super) fn lock(&self, tables: BTreeMap<String, TableLine>, before: Option<&Lock>) -> Lock {
-        let lines = &self.ingredients().lines;
+        let lines = &self.clips().lines;
         Lock::of(&self.project.manifest, lines, tables, self.failed.clone(), before)
     }
 
@@ -117,15 +130,15 @@ impl<'a> Contents<'a> {
     fn ingredients(&self) -> &Ingredients {
         let manifest = &self.project.manifest;
         self.ingredients
-            .get_or_init(|| Ingredients::of(manifest, self.sources, self.results, self.failed, self.layout))
+            .get_or_init(|| Ingredients::of(manifest, self.clips().clone(), self.results, self.failed))
     }
 
     /// The clips of the parts that are not current: what they came to will be read.
     pub(super) fn clips_to_join(&self, store: &dyn Store) -> BTreeSet<usize> {
-        let Ingredients { parts, groups, .. } = self.ingredients();
+        let Ingredients { clips, groups } = self.ingredients();
         let numbered = groups.iter().flat_map(|(_, recipes)| recipes.iter().enumerate());
         let stale = numbered.filter(|(part, recipe)| self.recall_part(*part, recipe, store).is_none());
-        stale.flat_map(|(part, _)| parts[part].iter().copied()).collect()
+        stale.flat_map(|(part, _)| clips.parts[part].iter().copied()).collect()
     }
 
     /// What the draft and its parts are remembered under.
@@ -196,14 +209,14 @@ impl<'a> Contents<'a> {
         let files = outputs.iter().filter(|(name, _)| *name != CHUNKS);
         let files: BTreeMap<String, Digest> =
             files.map(|(name, digest)| (name.to_owned(), *digest)).collect();
-        let record = Record::read(&record.read().ok()?, self.ingredients().parts[part].len())?;
+        let record = Record::read(&record.read().ok()?, self.clips().parts[part].len())?;
         let mut is_in_place = files.iter().map(|(table, digest)| (self.layout.file(table, part), digest));
         is_in_place.all(|(file, digest)| self.is_in_place(&file, digest, store)).then_some(())?;
         Some(Part { record, files })
     }
 
     fn joiner<'s>(&'s self, store: &'s dyn Store) -> Joiner<'s> {
-        let (manifest, lines) = (&self.project.manifest, &self.ingredients().lines);
+        let (manifest, lines) = (&self.project.manifest, &self.clips().lines);
         Joiner { manifest, lines, results: self.results, store, failed: self.failed }
     }
 
@@ -216,7 +229,7 @@ impl<'a> Contents<'a> {
     ) -> Result<Part> {
         let identity = self.identity();
         let place = Place { folder, identity: &identity, layout: self.layout, part };
-        make_part(joiner, answers, &self.ingredients().parts[part], &place)
+        make_part(joiner, answers, &self.clips().parts[part], &place)
     }
 
     fn identity(&self) -> Identity {
@@ -271,7 +284,7 @@ impl<'a> Contents<'a> {
 
     /// The chunks of all parts: clips are sorted by id in a checked manifest, and so in each part.
     fn in_order_of_clips<'p>(&self, parts: &[&'p TableRecord]) -> Vec<&'p Digest> {
-        let clips = &self.ingredients().parts;
+        let clips = &self.clips().parts;
         let mut chunks: Vec<Option<&Digest>> = vec![None; self.project.manifest.clips.len()];
         for (clips, part) in clips.iter().zip(parts) {
             let with_rows = clips.iter().zip(&part.n_rows).filter(|(_, n_rows)| **n_rows > 0);

@@ -1,6 +1,7 @@
 //! What each part of the tables is made of, as recipes: equal recipes give equal files.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::entries::clip_lines;
 use super::lock::ClipLine;
@@ -22,12 +23,24 @@ pub(super) enum Group {
     Reduce(String),
 }
 
-/// What the tables are made of.
-pub(super) struct Ingredients {
+/// What the manifest and the sources say of the clips: the same before a build and after it.
+pub(super) struct Clips {
     /// The line of each clip in the lock, in the manifest's order.
     pub(super) lines: Vec<ClipLine>,
     /// The clips of each part, by index.
     pub(super) parts: Vec<Vec<usize>>,
+}
+
+impl Clips {
+    pub(super) fn of(manifest: &Manifest, sources: &Sources, layout: Layout) -> Self {
+        let lines = clip_lines(manifest, |clip| sources.digest(clip));
+        Self { lines, parts: layout.clips_of_parts(&manifest.clips) }
+    }
+}
+
+/// What the tables are made of.
+pub(super) struct Ingredients {
+    pub(super) clips: Arc<Clips>,
     /// What is made, and the recipe of each part.
     pub(super) groups: Vec<(Group, Vec<Recipe>)>,
 }
@@ -35,21 +48,19 @@ pub(super) struct Ingredients {
 impl Ingredients {
     pub(super) fn of(
         manifest: &Manifest,
-        sources: &Sources,
+        clips: Arc<Clips>,
         results: &Results,
         failed: &BTreeMap<String, String>,
-        layout: Layout,
     ) -> Self {
-        let lines = clip_lines(manifest, |clip| sources.digest(clip));
-        let parts = layout.clips_of_parts(&manifest.clips);
-        let view = View::of(manifest, &lines, results, failed);
+        let Clips { lines, parts } = &*clips;
+        let view = View::of(manifest, lines, results, failed);
         let settings = settings_digest(manifest);
-        let mut groups = vec![(Group::Clips, view.recipes_of_clips(&parts, settings))];
+        let mut groups = vec![(Group::Clips, view.recipes_of_clips(parts, settings))];
         for (name, reduce) in &manifest.reduce {
-            let recipes = view.recipes_of_rows(name, &reduce.of, &parts, settings);
+            let recipes = view.recipes_of_rows(name, &reduce.of, parts, settings);
             groups.push((Group::Reduce(name.clone()), recipes));
         }
-        Self { lines, parts, groups }
+        Self { clips, groups }
     }
 }
 
