@@ -187,7 +187,7 @@ mod tests {
         let filters = MelFilters::new(22_050.0, 2048, 128);
         let mut sums = vec![Lanes::ZERO; 128];
         filters.apply(&[Lanes([1.0; LANES]); 1025], &mut sums);
-        for (i, want) in [(0, 0.090345882), (1, 0.093373882), (37, 0.096146197), (55, 0.092740705)] {
+        for (i, want) in [(0, 0.090_345_88), (1, 0.093_373_88), (37, 0.096_146_2), (55, 0.092_740_7)] {
             assert!((sums[i].0[5] - want).abs() < 1e-7, "{i}: {:?} {want}", sums[i]);
         }
     }
