@@ -4,10 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use crate::error::{Error, Result};
-use crate::store::Digest;
+use crate::store::{Digest, unfinished_file};
 
 /// How the names of files begin that are still being written.
 pub(super) const UNFINISHED: &str = ".taqsim-";
@@ -22,7 +20,7 @@ pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     let cannot = |cause: io::Error| Error::cannot_write(path.display(), cause);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = new_file(folder).map_err(cannot)?;
+    let mut file = unfinished_file(folder, UNFINISHED).map_err(cannot)?;
     file.write_all(bytes).and_then(|()| file.as_file_mut().sync_all()).map_err(cannot)?;
     file.persist(path).map_err(|cause| cannot(cause.error))?;
     sync_folder(folder).map_err(cannot)
@@ -122,18 +120,6 @@ pub(super) fn is_table_file(file: &str) -> bool {
         Some((folder, name)) => FOLDERS.contains(&folder) && is_component(name),
         None => is_component(table),
     }
-}
-
-fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(UNFINISHED);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Without this the file would be for its owner only; the user's umask still applies.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 /// Makes what was renamed in a folder durable.

@@ -25,7 +25,7 @@ pub use gc::{Garbage, Needed, days_ago};
 pub use inventory::{Amount, Inventory};
 pub use lock::{CacheLock, Holder};
 pub use outputs::OutputDigests;
-pub use piece::write_in_one_piece;
+pub use piece::{unfinished_file, write_in_one_piece};
 pub use recipe::{Difference, Key, KeyStem, Recipe};
 
 use std::time::Duration;

@@ -13,15 +13,19 @@ pub(super) const UNFINISHED: &str = ".new-";
 /// # Errors
 /// When the disk fails.
 pub fn write_in_one_piece(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = unfinished_file(path.parent().unwrap_or(Path::new(".")))?;
+    let mut file = unfinished_file(path.parent().unwrap_or(Path::new(".")), UNFINISHED)?;
     file.write_all(bytes)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
 
-fn unfinished_file(folder: &Path) -> io::Result<NamedTempFile> {
+/// A new file in `folder` that vanishes unless it is put in its place. Its name begins with `prefix`.
+///
+/// # Errors
+/// When the disk fails.
+pub fn unfinished_file(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(UNFINISHED);
+    builder.prefix(prefix);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
