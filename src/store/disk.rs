@@ -6,9 +6,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::index::Index;
+use super::lock::now;
 use super::logs::Logs;
 use super::packs::Packs;
 use super::record::{Address, Place, Record};
@@ -279,8 +280,7 @@ impl Store for DiskStore {
         if self.recall(&key).as_ref() == Some(outputs) {
             return Ok(());
         }
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-        self.add(&[Record::Task { key, recipe: recipe.into(), outputs: outputs.clone(), at }])
+        self.add(&[Record::Task { key, recipe: recipe.into(), outputs: outputs.clone(), at: now() }])
     }
 
     fn last(&self, name: &str) -> Option<Key> {

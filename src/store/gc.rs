@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use super::disk::{DiskStore, Memory};
+use super::lock::now;
 use super::masters::{self, Found};
 use super::record::{Address, Place, Record};
 use super::{Digest, Key, packs};
@@ -178,9 +178,10 @@ impl Memory {
     /// in this order nothing is ever named that is not there.
     fn remove(&mut self, garbage: &Garbage) -> io::Result<()> {
         let packs_folder = self.folder.join("packs");
-        let emptied = self.packs_to_empty(garbage, packs::lengths(&packs_folder)?);
+        let values = self.live_values(garbage);
+        let emptied = packs_to_empty(&values, packs::lengths(&packs_folder)?);
         self.packs.begin_anew();
-        let moved = self.moved(garbage, &emptied)?;
+        let moved = self.moved(&values, &emptied)?;
         if let Some(file) = self.packs.file_to_sync() {
             file?.sync_data()?;
         }
@@ -196,45 +197,44 @@ impl Memory {
         emptied.iter().try_for_each(|pack| fs::remove_file(packs::path_of(&packs_folder, *pack)))
     }
 
-    fn packs_to_empty(&mut self, garbage: &Garbage, lengths: BTreeMap<u64, u64>) -> Vec<u64> {
-        let mut live_bytes: BTreeMap<u64, u64> = BTreeMap::new();
-        self.for_each_record(|record| {
-            if let Record::Value { place, .. } = record
-                && garbage.live.contains(&record.address())
-            {
-                *live_bytes.entry(place.pack).or_default() += place.length;
-            }
-        });
-        let is_mostly_garbage = |(pack, length): &(u64, u64)| {
-            let live = live_bytes.get(pack).copied().unwrap_or(0) as f64;
-            live < *length as f64 * (1.0 - MOST_GARBAGE) || *length == 0
-        };
-        lengths.into_iter().filter(is_mostly_garbage).map(|(pack, _)| pack).collect()
-    }
-
-    /// Copies the needed values of these packs to new ones; where each is now.
-    fn moved(&mut self, garbage: &Garbage, emptied: &[u64]) -> io::Result<HashMap<Digest, Place>> {
-        let mut places = Vec::new();
+    /// The values that stay, and where they are.
+    fn live_values(&mut self, garbage: &Garbage) -> Vec<(Digest, Place)> {
+        let mut values = Vec::new();
         self.for_each_record(|record| {
             if let Record::Value { digest, place } = record
                 && garbage.live.contains(&record.address())
-                && emptied.contains(&place.pack)
             {
-                places.push((*digest, *place));
+                values.push((*digest, *place));
             }
         });
+        values
+    }
+
+    /// Copies those of the values that are in these packs to new ones; where each is now.
+    fn moved(&mut self, values: &[(Digest, Place)], emptied: &[u64]) -> io::Result<HashMap<Digest, Place>> {
         let mut moved = HashMap::new();
-        for (digest, place) in places {
-            let Some(bytes) = self.packs.read(place)? else { continue };
-            let place = self.packs.append_elsewhere(&bytes, emptied)?;
-            moved.insert(digest, place);
+        for (digest, place) in values.iter().filter(|(_, place)| emptied.contains(&place.pack)) {
+            let Some(bytes) = self.packs.read(*place)? else { continue };
+            moved.insert(*digest, self.packs.append_elsewhere(&bytes, emptied)?);
         }
         Ok(moved)
     }
 }
 
+/// The packs that are mostly garbage beside these values.
+fn packs_to_empty(values: &[(Digest, Place)], lengths: BTreeMap<u64, u64>) -> Vec<u64> {
+    let mut live_bytes: BTreeMap<u64, u64> = BTreeMap::new();
+    for (_, place) in values {
+        *live_bytes.entry(place.pack).or_default() += place.length;
+    }
+    let is_mostly_garbage = |(pack, length): &(u64, u64)| {
+        let live = live_bytes.get(pack).copied().unwrap_or(0) as f64;
+        live < *length as f64 * (1.0 - MOST_GARBAGE) || *length == 0
+    };
+    lengths.into_iter().filter(is_mostly_garbage).map(|(pack, _)| pack).collect()
+}
+
 /// How old a time is that is so many days ago, s since 1970.
 pub fn days_ago(days: u64) -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-    now.saturating_sub(days.saturating_mul(86_400))
+    now().saturating_sub(days.saturating_mul(86_400))
 }

@@ -69,6 +69,7 @@ fn sign(file: &mut File, verb: &str) -> io::Result<()> {
     writeln!(file, "{json}")
 }
 
-fn now() -> u64 {
+/// The time, s since 1970.
+pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }

@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::folder::entries;
 use super::frames::{self, Frames};
 use super::index::{Covered, Index, Location};
 use super::record::Record;
@@ -295,17 +296,7 @@ fn open_if_there(path: &Path) -> io::Result<Option<File>> {
 
 /// The names of the logs in a folder, in their order; none where there is no such folder.
 pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        Err(cause) => return Err(cause),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.extend(entry?.file_name().into_string().ok().filter(|name| name.ends_with(".log")));
-    }
-    names.sort();
-    Ok(names)
+    let files = entries(folder)?.into_iter();
+    let names = files.filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+    Ok(names.filter(|name| name.ends_with(".log")).collect())
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::folder::entries;
 use super::piece::UNFINISHED;
 use super::{Digest, write_in_one_piece};
 
@@ -55,17 +56,4 @@ pub(super) fn unfinished(cache: &Path) -> io::Result<Vec<PathBuf>> {
 fn digest_of(parent: &Path, path: &Path) -> Option<Digest> {
     let rest = path.file_name()?.to_str()?.strip_suffix(".wav")?;
     format!("{}{rest}", parent.file_name()?.to_str()?).parse().ok()
-}
-
-fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(cause) if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        Err(cause) => return Err(cause),
-    };
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    paths.sort();
-    Ok(paths)
 }

@@ -3,6 +3,7 @@
 mod compact;
 mod digest;
 mod disk;
+mod folder;
 mod frames;
 mod gc;
 mod index;
