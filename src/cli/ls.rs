@@ -45,7 +45,8 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
 
 /// The status of a clip's tasks that most needs saying.
 fn state(plan: &Plan, clip: usize) -> &'static str {
-    let of_clip = |status: &dyn Fn(&Status) -> bool| plan.of_clip(clip).any(|task| status(plan.status(task)));
+    let of_clip =
+        |status: &dyn Fn(&Status) -> bool| plan.tasks.of_clip(clip).any(|task| status(plan.status(task)));
     if of_clip(&|status| matches!(status, Status::Blocked(_))) {
         "blocked"
     } else if of_clip(&|status| matches!(status, Status::Stale(_) | Status::Waiting(_))) {

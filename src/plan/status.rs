@@ -83,12 +83,6 @@ impl<'m> Plan<'m> {
         self.unfresh.get(&task).unwrap_or(&Status::Fresh)
     }
 
-    /// The tasks of one clip.
-    pub fn of_clip(&self, clip: usize) -> impl Iterator<Item = Task> {
-        let steps = self.tasks.steps.iter().enumerate().filter(|(_, step)| step.is_per_clip());
-        steps.map(move |(step, _)| Task { step, clip: Some(clip) })
-    }
-
     /// Every task that is not fresh, with its status, each after those that it reads from.
     pub fn unfresh(&self) -> impl Iterator<Item = (Task, &Status)> {
         self.unfresh.iter().map(|(task, status)| (*task, status))
@@ -128,10 +122,8 @@ impl<'m> Plan<'m> {
             self.known.add_whole(clip, key);
             return;
         }
-        for step in 0..self.tasks.steps.len() {
-            if self.tasks.steps[step].is_per_clip() {
-                self.look_at(Task { step, clip: Some(clip) }, sources);
-            }
+        for task in self.tasks.of_clip(clip).collect::<Vec<_>>() {
+            self.look_at(task, sources);
         }
     }
 

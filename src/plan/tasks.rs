@@ -63,6 +63,12 @@ impl<'m> Tasks<'m> {
         (0..self.steps.len()).flat_map(|step| self.of_step(step))
     }
 
+    /// The tasks of one clip, each after those that it reads from.
+    pub fn of_clip(&self, clip: usize) -> impl Iterator<Item = Task> {
+        let steps = (0..self.steps.len()).filter(|step| self.steps[*step].is_per_clip());
+        steps.map(move |step| Task { step, clip: Some(clip) })
+    }
+
     /// The tasks that are for the whole dataset.
     pub fn dataset_wide(&self) -> impl Iterator<Item = Task> {
         let steps = (0..self.steps.len()).filter(|step| !self.steps[*step].is_per_clip());
@@ -165,8 +171,7 @@ impl<'m> Tasks<'m> {
 
     /// What a clip adds to the parameters of the steps, by step.
     pub(super) fn own_params(&self, clip: usize) -> Params {
-        let per_clip = (0..self.steps.len()).map(|step| Task { step, clip: Some(clip) });
-        let own = per_clip.filter(|task| self.has_own_params(*task));
+        let own = self.of_clip(clip).filter(|task| self.has_own_params(*task));
         own.map(|task| (self.step(task).name.clone(), self.params(task).into())).collect()
     }
 

@@ -2,7 +2,7 @@
 //! changed, where its tasks would take one each.
 
 use super::steps::From;
-use super::{Results, Sources, Task, Tasks};
+use super::{Results, Sources, Tasks};
 use crate::error::Result;
 use crate::stages::Params;
 use crate::store::{Digest, Key, KeyStem, OutputDigests, Recipe, Store};
@@ -52,19 +52,18 @@ impl Wholes {
         results: &mut Results,
         store: &dyn Store,
     ) -> Result<Option<Key>> {
-        let steps = tasks.steps.iter().enumerate().filter(|(_, step)| step.is_per_clip());
-        let keys = steps.map(|(index, step)| {
-            let key = results.key_of(Task { step: index, clip: Some(clip) })?;
-            Some((step.name.as_str(), *key.digest()))
-        });
+        let keys = tasks
+            .of_clip(clip)
+            .map(|task| Some((tasks.step(task).name.as_str(), *results.key_of(task)?.digest())));
         let (Some(keys), Some(source)) = (keys.collect::<Option<OutputDigests>>(), sources.digest(clip))
         else {
             return Ok(None);
         };
         let recipe = recipe("clip", tasks.own_params(clip), [("shape", self.shape), ("source", source)]);
         store.remember(&recipe, &keys)?;
-        results.add_whole(clip, recipe.key());
-        Ok(Some(recipe.key()))
+        let key = recipe.key();
+        results.add_whole(clip, key);
+        Ok(Some(key))
     }
 
     /// The recipe of a dataset-wide step of clips that are all known as wholes: what it reads follows from them.

@@ -85,7 +85,7 @@ impl<'p> Planned<'p> {
         let (draft_keys, all_clips) = (contents.keys(), contents.clips().clone());
         if !draft_is_current {
             let clips = contents.clips_to_join(store);
-            let of_clips = clips.into_iter().flat_map(|clip| plan.of_clip(clip));
+            let of_clips = clips.into_iter().flat_map(|clip| plan.tasks.of_clip(clip));
             let tasks: Vec<Task> = of_clips.chain(plan.tasks.dataset_wide()).collect();
             plan.need_values(tasks, |name| run::OUTPUTS_OF_TABLES.contains(&name));
         }

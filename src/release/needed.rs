@@ -63,7 +63,8 @@ fn known_now<'p>(planned: &'p Planned) -> impl Iterator<Item = Key> + 'p {
     let wholes = (0..plan.tasks.manifest.clips.len()).filter_map(|clip| plan.known.whole(Some(clip)));
     let is_in_whole = |task: &Task| plan.known.whole(task.clip).is_some();
     let others = plan.tasks.all().filter(move |task| !is_in_whole(task));
-    let of_all = (0..plan.tasks.steps.len()).filter_map(|step| plan.wholes.key_of_all(step, &plan.known));
+    let dataset_wide = plan.tasks.dataset_wide();
+    let of_all = dataset_wide.filter_map(|task| plan.wholes.key_of_all(task.step, &plan.known));
     wholes.chain(of_all).chain(others.filter_map(|task| plan.known.key_of(task)))
 }
 

@@ -172,10 +172,10 @@ fn remember_wholes(plan: &Plan, setting: &Setting, results: &mut Results) -> Res
             store.remember_last(&tasks.name_of_whole(clip), &key)?;
         }
     }
-    for step in (0..tasks.steps.len()).filter(|step| !tasks.steps[*step].is_per_clip()) {
-        if let Some(key) = results.key_of(Task { step, clip: None }) {
-            store.remember_last(&tasks.steps[step].name, &key)?;
-            plan.wholes.remember_all(step, &key, results, store)?;
+    for task in tasks.dataset_wide() {
+        if let Some(key) = results.key_of(task) {
+            store.remember_last(&tasks.step(task).name, &key)?;
+            plan.wholes.remember_all(task.step, &key, results, store)?;
         }
     }
     store.remember_last("shape", &shape)

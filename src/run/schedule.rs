@@ -87,7 +87,7 @@ impl<'w, 's> Schedule<'w, 's> {
                     self.give_up(key).into_iter().for_each(|twin| self.start(scope, twin));
                     return;
                 }
-                let made = self.work.make(task, &reads);
+                let made = self.work.make(task, key, &reads);
                 self.work.note(task, made, began.elapsed());
                 let waited = self.give_up(key).into_iter().chain(self.budget.release(need));
                 waited.for_each(|task| self.start(scope, task));

@@ -109,12 +109,12 @@ impl<'a, 's> Work<'a, 's> {
     }
 
     /// Makes a task's outputs, and remembers them.
-    pub(super) fn make(&self, task: Task, reads: &[Read]) -> Result<Done> {
+    pub(super) fn make(&self, task: Task, key: Key, reads: &[Read]) -> Result<Done> {
         let outputs = self.outputs(task, reads)?;
         let recipe = self.tasks.recipe(task, self.setting.sources, &self.state().outcome.results);
         let recipe = recipe.ok_or_else(|| self.inputs_failed(task))?;
         self.setting.store.remember(&recipe, &outputs)?;
-        Ok(Done::Ran(recipe.key(), outputs))
+        Ok(Done::Ran(key, outputs))
     }
 
     /// Takes down what a task came to, and tells the listener.
