@@ -148,7 +148,8 @@ fn read_sums(lock: &Lock, path: &Path) -> (FileState, BTreeMap<String, Digest>) 
     (if is_same { FileState::Same } else { FileState::OnlyFileDiffers }, sums)
 }
 
-fn parse_sum(line: &str) -> Option<(String, Digest)> {
+/// A line of `BLAKE3SUMS`: a file and its digest.
+pub(super) fn parse_sum(line: &str) -> Option<(String, Digest)> {
     let (digest, file) = line.split_once("  ")?;
     Some((file.to_owned(), digest.parse().ok()?))
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use super::checks::parse_sum;
 use super::digest::{digest_of_chunks, table_without_rows};
 use super::draft::{Staged, StagedTable, has_stray_rows};
 use super::ingredients::{Clips, Group, Ingredients, recipe_of_draft};
@@ -155,11 +156,7 @@ impl<'a> Contents<'a> {
 
     fn files_are_as_summed(&self, sums: &[u8], store: &dyn Store) -> bool {
         let sums = String::from_utf8_lossy(sums);
-        let line = |line: &str| {
-            let (digest, file) = line.split_once("  ")?;
-            Some((file.to_owned(), digest.parse().ok()?))
-        };
-        let Some(sums) = sums.lines().map(line).collect::<Option<BTreeMap<String, Digest>>>() else {
+        let Some(sums) = sums.lines().map(parse_sum).collect::<Option<BTreeMap<String, Digest>>>() else {
             return false;
         };
         sums.iter().all(|(file, digest)| self.is_in_place(file, digest, store))

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::checks::parse_sum;
 use super::{Lock, Project, lock_csv};
 use crate::error::{Error, Result};
 use crate::plan::{Observed, Sources};
@@ -192,7 +193,7 @@ fn written(project: &Project) -> Result<Vec<String>> {
     let draft = project.draft();
     let sums = draft.join("BLAKE3SUMS");
     let text = fs::read_to_string(&sums).map_err(|cause| Error::cannot_read(sums.display(), cause))?;
-    let files = text.lines().filter_map(|line| Some(draft.join(line.split_once("  ")?.1)));
+    let files = text.lines().filter_map(|line| Some(draft.join(parse_sum(line)?.0)));
     let csv = Some(lock_csv::place(&project.lock_path())).filter(|path| path.exists());
     let all = files.chain([sums, project.lock_path()]).chain(csv);
     let from_folder = |path: PathBuf| path.strip_prefix(&project.folder).map(Path::to_owned).unwrap_or(path);
