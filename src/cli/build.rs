@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::gc::parse_size;
 use super::progress::Progress;
 use super::talk::count;
-use super::{Global, Talk, project};
+use super::{Global, Talk, allocator, project};
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::plan::{Plan, Task};
@@ -56,6 +56,9 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         }
         Looked::Changed(seen) => seen,
     };
+    if args.memory.is_some() {
+        allocator::give_back_what_is_free();
+    }
     let project = project::open(global, talk)?;
     let selection = Selection::of(args, &project.manifest)?;
     finish_what_is_running_on_ctrl_c()?;

@@ -1,6 +1,7 @@
 //! Words in, words out: the only room that prints. One verb, one file.
 
 mod add;
+mod allocator;
 mod build;
 mod cache;
 mod check;
