@@ -17,12 +17,13 @@ use taqsim::signal::wav::Pcm;
 const RUNS: usize = 5;
 const RATE: u32 = 44_100;
 /// The encoded files and ffmpeg's arguments that make them.
-const CODECS: [(&str, &[&str]); 5] = [
+const CODECS: [(&str, &[&str]); 6] = [
     ("wav16.wav", &["-c:a", "pcm_s16le"]),
     ("flac.flac", &["-c:a", "flac"]),
     ("mp3-192k.mp3", &["-c:a", "libmp3lame", "-b:a", "192k"]),
     ("aac-192k.m4a", &["-c:a", "aac", "-b:a", "192k"]),
     ("vorbis-q5.ogg", &["-c:a", "libvorbis", "-q:a", "5"]),
+    ("opus-128k.opus", &["-c:a", "libopus", "-b:a", "128k"]),
 ];
 
 fn main() {

@@ -30,12 +30,21 @@ fn an_old_cpu_changes_nothing() {
         eprintln!("skipped: qemu-x86_64 is absent (Debian: qemu-user)");
         return;
     };
-    let here = Space::built();
-    let there = Space::new();
+    let here = with_opus();
+    here.build().succeeds();
+    let there = with_opus();
     let build = there.command(&["build"]);
     let mut emulated = Command::new("qemu-x86_64");
     emulated.args(["-cpu", "Nehalem"]).arg(build.get_program()).args(build.get_args());
     emulated.current_dir(there.path(""));
     Answer::of(emulated.output().unwrap()).succeeds();
     assert_eq!(here.published(), there.published());
+}
+
+/// A project with a clip whose source is Opus, for which every CPU could have a code path of its own.
+fn with_opus() -> Space {
+    let space = Space::new();
+    space.write("sources/one.opus", include_bytes!("../fixtures/audio/chirp.opus"));
+    space.edit("sources/one.wav", "sources/one.opus");
+    space
 }

@@ -2,7 +2,9 @@
 
 mod au;
 mod edit_list;
+mod matroska;
 mod open;
+mod opus;
 mod packets;
 mod plain;
 mod refused;

@@ -13,6 +13,8 @@ use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
 use super::edit_list::{self, Edit, Movie};
+use super::matroska;
+use super::opus::{Head, Opus};
 use super::plain::{self, Plain};
 use super::{Probe, cannot, refused};
 use crate::error::{Error, Result};
@@ -47,6 +49,8 @@ pub(super) struct Timing {
     pub(super) warm_up: i64,
     /// A range that starts less than this after the last one is reached by decoding on, not by seeking.
     pub(super) near: i64,
+    /// Frames of the last packet that are not heard, where the packet itself does not say so.
+    pub(super) padding: u64,
     /// The decoder leaves out what a packet says is to be trimmed.
     pub(super) trims: bool,
     /// Where the decoder draws noise from a generator that runs on from packet to packet: it starts afresh
@@ -86,6 +90,8 @@ where
         return Err(error);
     }
     stream.rewind().map_err(cannot)?;
+    let padding = matroska::padding(&mut stream, length);
+    stream.rewind().map_err(cannot)?;
     let header = plain::header(&mut stream)?;
     stream.rewind().map_err(cannot)?;
     let stream = MediaSourceStream::new(Box::new(Measured { stream, length }), Default::default());
@@ -95,14 +101,27 @@ where
     let container = symphonia::default::get_probe()
         .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
         .map_err(|cause| not_audio(&cause))?;
-    describe(container, &movie)
+    let mut opened = describe(container, &movie)?;
+    opened.timing.padding = frames_of(padding, opened.probe.sample_rate);
+    Ok(opened)
+}
+
+/// Whole frames of so many ns.
+fn frames_of(nanoseconds: u64, rate: u32) -> u64 {
+    let frames = (u128::from(nanoseconds) * u128::from(rate) + 500_000_000) / 1_000_000_000;
+    u64::try_from(frames).unwrap_or(u64::MAX)
 }
 
 /// A decoder at the start of a stream.
 pub(super) fn decoder(parameters: &AudioCodecParameters, probe: &Probe) -> Result<Box<dyn AudioDecoder>> {
-    symphonia::default::get_codecs()
-        .make_audio_decoder(parameters, &options(parameters.codec))
-        .map_err(|cause| unsupported(&probe.codec, &cause))
+    make_decoder(parameters).map_err(|cause| unsupported(&probe.codec, &cause))
+}
+
+fn make_decoder(parameters: &AudioCodecParameters) -> symphonia::core::errors::Result<Box<dyn AudioDecoder>> {
+    if parameters.codec == codec::CODEC_ID_OPUS {
+        return Ok(Box::new(Opus::new(parameters)?));
+    }
+    symphonia::default::get_codecs().make_audio_decoder(parameters, &options(parameters.codec))
 }
 
 fn describe(container: Box<dyn FormatReader>, movie: &Movie) -> Result<Opened> {
@@ -117,11 +136,9 @@ fn describe(container: Box<dyn FormatReader>, movie: &Movie) -> Result<Opened> {
         check_channels(channels)?;
     }
     let (format, name) = (container.format_info().format, codec_name(parameters.codec));
-    let decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(&parameters, &options(parameters.codec))
-        .map_err(|cause| unsupported(&name, &cause))?;
+    let decoder = make_decoder(&parameters).map_err(|cause| unsupported(&name, &cause))?;
     let (sample_rate, layout) = signal_of(decoder.codec_params())?;
-    let timing = timing(format, track, parameters.codec, sample_rate, movie);
+    let timing = timing(format, track, &parameters, sample_rate, movie);
     let duration_s = duration(track, &timing, sample_rate).filter(|_| !movie.fragmented);
     let codec = decoder.codec_info().short_name.to_owned();
     let probe = Probe { codec, sample_rate, layout, duration_s };
@@ -168,7 +185,14 @@ fn layout(channels: &Channels) -> Layout {
     Layout::new(channels.count() as u16, mask)
 }
 
-fn timing(format: FormatId, track: &Track, id: AudioCodecId, rate: u32, movie: &Movie) -> Timing {
+fn timing(
+    format: FormatId,
+    track: &Track,
+    parameters: &AudioCodecParameters,
+    rate: u32,
+    movie: &Movie,
+) -> Timing {
+    let (id, priming) = (parameters.codec, priming(parameters));
     let stamped = track.time_base.is_some_and(|base| base.numer.get() == 1 && base.denom.get() == rate)
         && format != well_known::FORMAT_ID_MKV;
     let counted = track.num_frames.filter(|_| stamped && !movie.fragmented);
@@ -176,19 +200,32 @@ fn timing(format: FormatId, track: &Track, id: AudioCodecId, rate: u32, movie: &
     let start = if is_mpeg(id) { -i64::from(track.delay.unwrap_or(0)) } else { track.start_ts.get() };
     let lossy = is_mpeg(id) || matches!(id, codec::CODEC_ID_AAC | codec::CODEC_ID_VORBIS);
     let warm_up = if lossy { WARM_UP } else { 0 };
-    let (first, end) = if stamped { heard(format, track, id, rate, movie, counted) } else { (0, None) };
+    let (first, end) = match stamped {
+        _ if id == codec::CODEC_ID_OPUS && movie.edits.is_empty() => {
+            (track.start_ts.get().max(0) + priming, None)
+        }
+        true => heard(format, track, id, rate, movie, counted),
+        false => (0, None),
+    };
     Timing {
         start: if stamped { start } else { 0 },
         first,
         end,
         declared: counted.and_then(|frames| declared(format, track, id, frames)),
-        seekable: stamped && !is_adpcm(id),
+        seekable: stamped && !is_adpcm(id) && id != codec::CODEC_ID_OPUS,
         gapless_stamps: matches!(format, well_known::FORMAT_ID_FLAC | well_known::FORMAT_ID_OGG),
         warm_up,
         near: NEAR * i64::from(rate) + warm_up,
+        padding: 0,
         trims: !is_mpeg(id),
         noise_period: (id == codec::CODEC_ID_AAC).then_some(NOISE_PERIOD),
     }
+}
+
+/// Frames that an Opus header says come before the music; other codecs say it in their containers.
+fn priming(parameters: &AudioCodecParameters) -> i64 {
+    let head = parameters.extra_data.as_deref().filter(|_| parameters.codec == codec::CODEC_ID_OPUS);
+    head.and_then(Head::read).map_or(0, |head| head.pre_skip.into())
 }
 
 /// The first media frame that is heard, and one past the last where that is known.
@@ -254,12 +291,13 @@ fn duration(track: &Track, timing: &Timing, rate: u32) -> Option<f64> {
     if let Some(end) = timing.end.or(timing.declared) {
         return Some((end - timing.first).max(0) as f64 / f64::from(rate));
     }
-    let time = track.time_base?.calc_duration(track.duration?)?;
-    Some(time.as_secs_f64())
+    let time = track.time_base?.calc_duration(track.duration?)?.as_secs_f64();
+    let Some(CodecParameters::Audio(parameters)) = &track.codec_params else { return Some(time) };
+    Some((time - priming(parameters) as f64 / f64::from(rate)).max(0.0))
 }
 
 fn not_audio(cause: &Cause) -> Error {
-    let known = "wav, flac, mp3, m4a (AAC-LC or ALAC), ogg (Vorbis), aiff, au, caf and mka are read";
+    let known = "wav, flac, mp3, m4a (AAC-LC or ALAC), ogg (Vorbis or Opus), aiff, au, caf and mka are read";
     match cause {
         Cause::Unsupported(what) if what.contains("no suitable format reader") => {
             cannot("it is not audio that can be read").hint(known)

@@ -6,7 +6,7 @@ use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder};
 use symphonia::core::errors::Error as Cause;
 use symphonia::core::formats::{FormatReader, SeekMode, SeekTo};
 use symphonia::core::packet::Packet;
-use symphonia::core::units::Timestamp;
+use symphonia::core::units::{Duration, Timestamp};
 
 use super::open::{self, Opened, Timing};
 use super::tags::{self, Tags};
@@ -31,6 +31,8 @@ pub(super) struct Packets {
     untouched: bool,
     /// The next packet follows nothing, so that what it decodes to lacks its first half.
     cold: bool,
+    /// Of a track with padding: the packet that follows the one handed out.
+    ahead: Option<Packet>,
     /// Which noise period the last packet lies in, and that packet.
     noise: Option<(i64, Packet)>,
 }
@@ -40,7 +42,7 @@ impl Packets {
         let Opened { container, parameters, track, probe, timing } = opened;
         let decoder = open::decoder(&parameters, &probe)?;
         let decoded = vec![Vec::new(); usize::from(probe.layout.channels())];
-        let (position, noise) = (None, None);
+        let (position, ahead, noise) = (None, None, None);
         let (untouched, cold) = (true, false);
         Ok(Self {
             probe,
@@ -54,6 +56,7 @@ impl Packets {
             position,
             untouched,
             cold,
+            ahead,
             noise,
         })
     }
@@ -109,6 +112,7 @@ impl Packets {
     fn seek(&mut self, to: i64) -> std::result::Result<(), Cause> {
         self.decoder.reset();
         self.position = None;
+        self.ahead = None;
         self.noise = None;
         self.untouched = false;
         self.cold = self.timing.warm_up > 0;
@@ -124,7 +128,24 @@ impl Packets {
         Ok(())
     }
 
+    /// The next packet, the last one with its padding.
     fn next_packet(&mut self) -> Result<Option<Packet>> {
+        if self.timing.padding == 0 {
+            return self.read_packet();
+        }
+        let next = match self.ahead.take() {
+            Some(packet) => Some(packet),
+            None => self.read_packet()?,
+        };
+        let Some(mut packet) = next else { return Ok(None) };
+        self.ahead = self.read_packet()?;
+        if self.ahead.is_none() {
+            packet.trim_end = Duration::new(self.timing.padding);
+        }
+        Ok(Some(packet))
+    }
+
+    fn read_packet(&mut self) -> Result<Option<Packet>> {
         loop {
             match self.container.next_packet() {
                 Ok(Some(packet)) if packet.track_id != self.track => {}
