@@ -99,7 +99,7 @@ fn chroma_of_spectra(samples: &[f64], n_chroma: usize, tuning: f64) -> Vec<Vec<f
 
 #[test]
 fn constant_q_magnitudes_are_librosas() {
-    for (halving, tolerance) in [(Halving::Sharp, 1e-4), (Halving::Short, 5e-3)] {
+    for (halving, tolerance) in [(Halving::Sharp, 1e-4), (Halving::Short, 1e-2)] {
         compare_within(tolerance, "cqt_mag", |samples| constant_q(samples, shape(C1, 84, 12, halving)));
         compare_within(tolerance, "cqt_mag_36bpo_3oct", |samples| {
             constant_q(samples, shape(2.0 * C1, 108, 36, halving)).into_iter().step_by(4).collect()

@@ -43,18 +43,18 @@ embed.mfcc v2 {"hop_length":512,"htk":false,"lifter":0.0,"n_fft":2048,"n_mels":1
   features 57f94ce2d4fd35bedfa65a7b54e263233a7d94cf09fc7ad0ce3acec1795baf89
 embed.mel v2 {"hop_length":512,"htk":false,"n_fft":2048,"n_mels":128}
   features 9fb4550f4c9e1aa75c6338f90fbf7a1a1a77f9a4e02bd0db559ffa3080dba436
-embed.chroma v2 {"bins_per_octave":36,"from":"stft","hop_length":512,"n_chroma":12,"n_fft":2048,"tuning":"estimate","win_len_smooth":41}
+embed.chroma v3 {"bins_per_octave":36,"from":"stft","hop_length":512,"n_chroma":12,"n_fft":2048,"tuning":"estimate","win_len_smooth":41}
   features 97caa7099848fecd4cfc420bceeea25f6e32805d0464fca1fb2f0cc3cb49df75
-embed.cqt v2 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_bins":84,"tuning":0.0}
-  features 64001af1d8a4a74e4d91082d1340e621ccd032dd746c9ac6bf9e7556525082f3
+embed.cqt v3 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_bins":84,"tuning":0.0}
+  features 63d68b08524ac8f671491d0e722c2cee43cbbb8c2e0a808bb5b2f68090e6e41f
 embed.contrast v2 {"hop_length":512,"n_fft":2048}
   features ebc6d3381210fb84045b7183b2d1c2fbd6b059001d5dd322703f6acd072b80a4
-embed.tonnetz v2 {"bins_per_octave":36,"hop_length":512,"n_chroma":12,"tuning":"estimate"}
-  features a35cc0e05b8ac2cf32b3c0d02426f0460bb718e3e098376a2acdab13a6ada1ab
+embed.tonnetz v3 {"bins_per_octave":36,"hop_length":512,"n_chroma":12,"tuning":"estimate"}
+  features 1c6153743da17821082cd7c1a03f541e78bc92ef1fc7bd1b888998c3dad92b96
 embed.rhythm v2 {"hop_length":512,"start_bpm":120.0,"tightness":100.0,"win_length":384}
   features 0dadb97307900a319601a1e363c1f2dcb9d4f91c5bd37191288b2e46f449c032
-embed.fingerprint v2 {"from":"cqt","hop_length":256,"size":32}
-  features 1a71f3d0c8b61227a4220ffdb741cbbaee9b63e82f578b4ca80f9671546c368a
+embed.fingerprint v3 {"from":"cqt","hop_length":256,"size":32}
+  features 87d896981e92a84ce0155df477d01a7a25c48321c61fc035d228cf0e65a58396
 embed.pitch v2 {"f0":"yin","fmax":1760.0,"fmin":55.0,"frame_length":2048,"hop_length":256,"tonic":"estimate","top_db":40.0,"trough_threshold":0.1,"voicing_threshold":0.2}
   features 3dd82ae0fe52c655b7638b315ddce3d2512121130db80b838b163711c0c3639d
 embed.taqsim v1 {"f0":"yin","tonic":"estimate"}

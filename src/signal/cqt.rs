@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::wavelet::{Folded, Wavelet};
-use super::{Cutter, Halver, LANES, Lanes, Matrix, RealFft};
+use super::wavelet::Wavelet;
+use super::{Cutter, Halver, LANES, LaneFft, Lanes, Matrix, RealFft};
 use crate::error::{Error, Result};
 
 /// Magnitudes of wavelets at geometrically spaced frequencies (Brown 1991; by octaves, as Schörkhuber and Klapuri
@@ -50,7 +50,8 @@ pub struct CqtShape {
 pub enum Halving {
     /// As librosa halves them: magnitudes are within 1e-4 of the greatest of librosa's.
     Sharp,
-    /// A small fraction of the work, where no wavelet hears what lies near the new Nyquist frequency: within 2e-3.
+    /// A small fraction of the work, at half of librosa's rates where no wavelet hears what lies near the new Nyquist
+    /// frequency: within 1e-2.
     Short,
 }
 
@@ -60,10 +61,8 @@ struct Octave {
     hop: usize,
     /// Whether the samples are halved to get from the octave above to this one.
     is_halved: bool,
-    /// Samples of a frame.
-    length: usize,
+    fft: LaneFft,
     wavelets: Vec<Wavelet>,
-    folded: Folded,
 }
 
 /// What a Hann window's main lobe is wide, bins (`librosa.filters.window_bandwidth("hann")`).
@@ -94,12 +93,27 @@ impl CqtShape {
         self.frequency(self.n_bins - 1) * (1.0 + 0.5 * HANN_BANDWIDTH / self.q())
     }
 
-    /// How often the samples can be halved before anything that is asked for is lost.
+    /// How often the samples are halved before the highest octave: as often as librosa does, or as nothing is lost.
     fn early_halvings(&self) -> u32 {
-        let room = libm::log2(f64::from(self.sample_rate) / 2.0 / self.cutoff());
-        let by_frequency = (room.ceil() as u32).saturating_sub(2);
+        match self.halving {
+            Halving::Sharp => self.early_halvings_of_librosa(),
+            Halving::Short => self.fitting(libm::log2(Halver::SHORT_HIGHEST * self.room()).max(0.0) as u32),
+        }
+    }
+
+    fn early_halvings_of_librosa(&self) -> u32 {
+        self.fitting((libm::log2(self.room()).ceil() as u32).saturating_sub(2))
+    }
+
+    /// How many times as high as the cutoff half the sample rate is.
+    fn room(&self) -> f64 {
+        f64::from(self.sample_rate) / 2.0 / self.cutoff()
+    }
+
+    /// At most as many halvings as leave one for each octave but the highest.
+    fn fitting(&self, halvings: u32) -> u32 {
         let by_hop = (self.hop.trailing_zeros() + 1).saturating_sub(self.n_octaves() as u32);
-        by_frequency.min(by_hop).min(MOST_EARLY_HALVINGS)
+        halvings.min(by_hop).min(MOST_EARLY_HALVINGS)
     }
 
     fn check(&self) -> Result<()> {
@@ -149,7 +163,7 @@ impl Cqt {
             n_bins: shape.n_bins,
             hop: shape.hop,
             early_halvings,
-            early: Halver::sharp(),
+            early: if is_short { Halver::short() } else { Halver::sharp() },
             halver: if is_short { Halver::short() } else { Halver::sharp() },
             octaves,
             cutter: Cutter::default(),
@@ -210,7 +224,7 @@ fn margin(octaves: &[Octave], early_halvings: u32) -> usize {
     let mut halvings = early_halvings;
     let heard = |octave: &Octave| {
         halvings += u32::from(octave.is_halved);
-        (octave.length / 2 + 2 * Halver::REACH) << halvings
+        (octave.fft.length() / 2 + 2 * Halver::REACH) << halvings
     };
     octaves.iter().map(heard).max().unwrap_or(0)
 }
@@ -227,9 +241,11 @@ impl Octave {
         }
         let length = (longest as usize).next_power_of_two().max(4);
         let mut fft = RealFft::new(length)?;
-        let wavelet = |bin: usize| Wavelet::new(&mut fft, length_of(bin), shape.frequency(bin) / rate);
+        let step = f64::from(1_u32 << shape.early_halvings())
+            / f64::from(1_u32 << shape.early_halvings_of_librosa());
+        let wavelet = |bin: usize| Wavelet::new(&mut fft, length_of(bin), shape.frequency(bin) / rate, step);
         let wavelets = bins.map(wavelet).collect();
-        Ok(Self { hop, is_halved, length, wavelets, folded: Folded::default() })
+        Ok(Self { hop, is_halved, fft: LaneFft::new(length)?, wavelets })
     }
 
     /// Writes the magnitudes of these frames, from column `start` on.
@@ -244,9 +260,9 @@ impl Octave {
         let mut of_eight = vec![Lanes::ZERO; self.wavelets.len()];
         for first in frames.rows.clone().step_by(LANES) {
             let in_piece = frames.skipped + first - frames.rows.start;
-            self.folded.fold(cutter.cut(samples, in_piece, self.length, self.hop));
+            let spectra = self.fft.transform(cutter.cut(samples, in_piece, self.fft.length(), self.hop));
             for (magnitude, wavelet) in of_eight.iter_mut().zip(&self.wavelets) {
-                *magnitude = wavelet.respond(&self.folded);
+                *magnitude = wavelet.respond(spectra);
             }
             magnitudes.set_block(first, start, &of_eight);
         }

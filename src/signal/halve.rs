@@ -39,10 +39,10 @@ impl Halver {
         Self { centre: (taps[0] / sum) as f32, even: scaled(&taps[2..]), odd: scaled(&taps[1..]) }
     }
 
-    /// A half-band filter of 31 taps, half of them zero: flat to 1e-4 up to [`Halver::SHORT_HIGHEST`], and 80 dB down on whatever
+    /// A half-band filter of 55 taps, half of them zero: flat to 1e-4 up to [`Halver::SHORT_HIGHEST`], and 80 dB down on whatever
     /// would fold to below it. In between, frequencies fold as they like.
     pub fn short() -> Self {
-        const PAIRS: usize = 8;
+        const PAIRS: usize = 14;
         /// The Kaiser window's shape for 80 dB.
         const BETA: f64 = 8.0;
         let tap = |i: usize| {
@@ -62,7 +62,7 @@ impl Halver {
     pub const REACH: usize = 200;
 
     /// The highest frequency that [`Halver::short`] keeps, as a share of the new Nyquist frequency.
-    pub const SHORT_HIGHEST: f64 = 0.4;
+    pub const SHORT_HIGHEST: f64 = 0.8;
 
     /// Half as many samples, rounded up, times `gain`. Output sample 0 lies at input sample 0; silence is assumed before and
     /// after.

@@ -79,7 +79,7 @@ impl Default for Chroma {
 
 impl Stage for Chroma {
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn reads(&self) -> &'static [&'static str] {

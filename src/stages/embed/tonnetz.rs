@@ -44,7 +44,7 @@ impl Default for Tonnetz {
 
 impl Stage for Tonnetz {
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn reads(&self) -> &'static [&'static str] {
