@@ -1,4 +1,4 @@
-//! Random numbers from a seed: xoshiro256++ 1.0 (Blackman and Vigna), seeded by SplitMix64.
+//! Random numbers from a seed: xoshiro256++ 1.0 (Blackman and Vigna), seeded by SplitMix64 (Steele, Lea and Flood 2014).
 
 /// A generator of random numbers; the same seed gives the same numbers, everywhere and for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,8 +7,8 @@ pub struct Random([u64; 4]);
 impl Random {
     /// The generator of this seed.
     pub fn new(seed: u64) -> Self {
-        let mut state = seed;
-        Self([(); 4].map(|()| split_mix(&mut state)))
+        let mut few = SplitMix(seed);
+        Self([(); 4].map(|()| few.bits()))
     }
 
     /// 64 random bits.
@@ -43,12 +43,31 @@ impl Random {
     }
 }
 
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+/// A generator of eight bytes, where there are many: one of each row. The number is its seed, and its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitMix(pub u64);
+
+impl SplitMix {
+    /// 64 random bits.
+    #[inline]
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number from 0 to 1, 1 excluded: one of 2⁵³ equally far apart.
+    pub fn uniform(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// A whole number below `n`, every one as likely as the others to one part in 2³²; 0 for `n` = 0.
+    #[inline]
+    pub fn below(&mut self, n: u32) -> u32 {
+        (((self.bits() >> 32) * u64::from(n)) >> 32) as u32
+    }
 }
 
 #[cfg(test)]
@@ -58,7 +77,7 @@ mod tests {
     #[test]
     fn the_numbers_are_those_of_the_published_generators() {
         // The authors' splitmix64.c from seed 0, and xoshiro256plusplus.c from the state 1, 2, 3, 4.
-        assert_eq!(split_mix(&mut 0), 0xE220_A839_7B1D_CDAF);
+        assert_eq!(SplitMix(0).bits(), 0xE220_A839_7B1D_CDAF);
         let mut random = Random([1, 2, 3, 4]);
         assert_eq!([(); 3].map(|()| random.bits()), [41_943_041, 58_720_359, 3_588_806_011_781_223]);
     }
@@ -69,7 +88,9 @@ mod tests {
         let mut seen = [0; 5];
         (0..5000).for_each(|_| seen[random.below(5) as usize] += 1);
         assert!(seen.iter().all(|n| (900..1100).contains(n)), "{seen:?}");
-        assert_eq!(random.below(0), 0);
+        assert_eq!((random.below(0), SplitMix(1).below(0)), (0, 0));
+        let mut few = SplitMix(7);
+        assert!((0..1000).all(|_| few.below(3) < 3));
         assert!((0..1000).all(|_| (0.0..1.0).contains(&random.uniform())));
     }
 }
