@@ -4,6 +4,7 @@
 //! CPU. Everything is f64, but for spectra, which are f32 like librosa's, eight frames side by side ([`Lanes`]).
 
 pub mod decode;
+pub mod evidence;
 pub mod layout;
 pub mod loudness;
 pub mod pitch;

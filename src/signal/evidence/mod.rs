@@ -1,0 +1,20 @@
+//! Evidence: whether rows with the same label lie together, how sure that is, and whether it is the label at all.
+
+mod agreement;
+mod cohesion;
+mod folds;
+mod logistic;
+mod nearest;
+mod silhouette;
+mod trial;
+
+pub use agreement::{Contingency, balanced_accuracy};
+pub use cohesion::{Cohesion, cohesion};
+pub use folds::folds;
+pub use logistic::Probe;
+pub use nearest::Nearest;
+pub use silhouette::silhouette;
+pub use trial::Trial;
+
+#[cfg(test)]
+mod fixture;

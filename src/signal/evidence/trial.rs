@@ -1,0 +1,247 @@
+//! A trial: how many rows were recognised, how sure that is, and how often chance does as well.
+
+use rayon::prelude::*;
+
+use super::{Nearest, balanced_accuracy};
+use crate::signal::Random;
+
+/// Rows with the class that each truly has, in recordings. What is drawn by chance are recordings and never single rows,
+/// for rows of one recording resemble each other whatever their class.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// None where the class is not known: such a row is no part of the trial.
+    classes: Vec<Option<usize>>,
+    n_classes: usize,
+    /// The rows of each recording.
+    recordings: Vec<Vec<usize>>,
+}
+
+impl Trial {
+    /// A trial of these rows; `recordings` numbers the recording of each.
+    pub fn of(classes: &[Option<usize>], recordings: &[usize]) -> Self {
+        let n_classes = classes.iter().flatten().max().map_or(0, |most| most + 1);
+        let n_recordings = recordings.iter().max().map_or(0, |most| most + 1);
+        let mut rows = vec![Vec::new(); n_recordings];
+        for (row, recording) in recordings.iter().enumerate().filter(|(row, _)| classes[*row].is_some()) {
+            rows[*recording].push(row);
+        }
+        rows.retain(|rows| !rows.is_empty());
+        Self { classes: classes.to_vec(), n_classes, recordings: rows }
+    }
+
+    /// For each class, how many of its rows were taken for each class, and in a last column those of which nothing
+    /// could be told.
+    pub fn confusion(&self, told: &[Option<usize>]) -> Vec<Vec<u64>> {
+        confusion(&self.classes, told, self.n_classes, self.recordings.iter().flatten().copied())
+    }
+
+    /// The interval that holds the middle `share` of the balanced accuracies of `n` samples of as many recordings,
+    /// drawn with replacement (the percentile bootstrap; Efron 1979), interpolated as `numpy.quantile` does.
+    ///
+    /// None where there is no row.
+    pub fn interval(&self, told: &[Option<usize>], share: f64, n: usize, seed: u64) -> Option<(f64, f64)> {
+        let of_recording =
+            |rows: &Vec<usize>| confusion(&self.classes, told, self.n_classes, rows.iter().copied());
+        let parts: Vec<Vec<Vec<u64>>> = self.recordings.iter().map(of_recording).collect();
+        let sample = |number: usize| {
+            let mut random = Random::new(seed_of(seed, number));
+            let mut sum = vec![vec![0; self.n_classes + 1]; self.n_classes];
+            for _ in 0..parts.len() {
+                let part = &parts[random.below(parts.len() as u64) as usize];
+                let cells = sum.iter_mut().flatten().zip(part.iter().flatten());
+                cells.for_each(|(sum, n)| *sum += n);
+            }
+            balanced_accuracy(&sum)
+        };
+        let mut scores: Vec<f64> = (0..n).into_par_iter().filter_map(sample).collect();
+        scores.sort_by(f64::total_cmp);
+        let tail = (1.0 - share) / 2.0;
+        Some((quantile(&scores, tail)?, quantile(&scores, 1.0 - tail)?))
+    }
+
+    /// How often chance does as well as the nearest neighbours do: the share of `n` permutations, the true labels
+    /// counted among them, whose balanced accuracy is not less (Phipson and Smyth 2010).
+    ///
+    /// Where each recording has one class, recordings change their classes; else rows change them within their
+    /// recording, so that what is tested is not which recording it is. None where there is no row.
+    pub fn p_value(&self, nearest: &Nearest, n: usize, seed: u64) -> Option<f64> {
+        let score = |classes: &[Option<usize>]| {
+            let told = nearest.tell(classes);
+            let rows = self.recordings.iter().flatten().copied();
+            balanced_accuracy(&confusion(classes, &told, self.n_classes, rows))
+        };
+        let found = score(&self.classes)?;
+        let is_as_good = |number: &usize| {
+            let permuted = self.permuted(&mut Random::new(seed_of(seed, *number)));
+            score(&permuted).is_some_and(|score| score >= found)
+        };
+        let n_as_good = (0..n).into_par_iter().filter(is_as_good).count();
+        Some((n_as_good + 1) as f64 / (n + 1) as f64)
+    }
+
+    fn permuted(&self, random: &mut Random) -> Vec<Option<usize>> {
+        let mut classes = self.classes.clone();
+        let is_of_one =
+            |rows: &Vec<usize>| rows.iter().all(|row| self.classes[*row] == self.classes[rows[0]]);
+        if self.recordings.iter().all(is_of_one) {
+            let mut drawn: Vec<Option<usize>> =
+                self.recordings.iter().map(|rows| self.classes[rows[0]]).collect();
+            shuffle(&mut drawn, random);
+            for (rows, class) in self.recordings.iter().zip(drawn) {
+                rows.iter().for_each(|row| classes[*row] = class);
+            }
+            return classes;
+        }
+        for rows in &self.recordings {
+            let mut drawn: Vec<Option<usize>> = rows.iter().map(|row| self.classes[*row]).collect();
+            shuffle(&mut drawn, random);
+            rows.iter().zip(drawn).for_each(|(row, class)| classes[*row] = class);
+        }
+        classes
+    }
+}
+
+fn confusion(
+    classes: &[Option<usize>],
+    told: &[Option<usize>],
+    n_classes: usize,
+    rows: impl Iterator<Item = usize>,
+) -> Vec<Vec<u64>> {
+    let mut counts = vec![vec![0; n_classes + 1]; n_classes];
+    for row in rows {
+        if let Some(class) = classes[row] {
+            counts[class][told[row].map_or(n_classes, |told| told.min(n_classes))] += 1;
+        }
+    }
+    counts
+}
+
+/// A seed of its own for every sample, so that they can be drawn in any order.
+fn seed_of(seed: u64, number: usize) -> u64 {
+    Random::new(seed).bits() ^ Random::new(number as u64).bits()
+}
+
+fn shuffle<T>(items: &mut [T], random: &mut Random) {
+    for at in (1..items.len()).rev() {
+        items.swap(at, random.below(at as u64 + 1) as usize);
+    }
+}
+
+fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let place = share.clamp(0.0, 1.0) * sorted.len().checked_sub(1)? as f64;
+    let (below, rest) = (place.floor(), place - place.floor());
+    let (low, high) = (sorted[below as usize], sorted[(place.ceil() as usize).min(sorted.len() - 1)]);
+    Some(low + (high - low) * rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::noise;
+    use super::super::folds;
+    use super::*;
+    use crate::signal::Matrix;
+
+    /// Recordings of three rows each, which lie near each other; recordings have nothing in common.
+    fn recordings(n: usize, seed: u64) -> (Matrix, Vec<usize>) {
+        let centres = noise(n, 4, seed);
+        let apart = noise(3 * n, 4, seed + 1);
+        let mut rows = Matrix::zeros(3 * n, 4);
+        for row in 0..3 * n {
+            let near = centres.row(row / 3).iter().zip(apart.row(row));
+            rows.row_mut(row)
+                .iter_mut()
+                .zip(near)
+                .for_each(|(out, (centre, noise))| *out = centre + 0.1 * noise);
+        }
+        (rows, (0..3 * n).map(|row| row / 3).collect())
+    }
+
+    fn p_value(rows: &Matrix, classes: &[Option<usize>], recordings: &[usize], seed: u64) -> f64 {
+        let nearest = Nearest::of(rows, recordings, 5);
+        Trial::of(classes, recordings).p_value(&nearest, 99, seed).unwrap()
+    }
+
+    #[test]
+    fn shuffled_labels_are_seldom_taken_for_real_ones() {
+        // With p <= 0.05 as the limit, 7 % of 200 is what a right test exceeds in one case of ten.
+        for of_one_class in [true, false] {
+            let is_found = |seed: &u64| {
+                let (rows, recordings) = recordings(20, 1000 + 7 * seed);
+                let mut random = Random::new(*seed);
+                let mut drawn: Vec<Option<usize>> = (0..60).map(|row| Some(row / 3 % 4)).collect();
+                if of_one_class {
+                    let mut classes: Vec<usize> = (0..20).map(|recording| recording % 4).collect();
+                    shuffle(&mut classes, &mut random);
+                    drawn.iter_mut().enumerate().for_each(|(row, class)| *class = Some(classes[row / 3]));
+                } else {
+                    shuffle(&mut drawn, &mut random);
+                }
+                p_value(&rows, &drawn, &recordings, *seed) <= 0.05
+            };
+            let n_found = (0..200_u64).into_par_iter().filter(is_found).count();
+            assert!(n_found <= 14, "{n_found} of 200, {of_one_class}");
+        }
+    }
+
+    #[test]
+    fn real_labels_are_found() {
+        let classes: Vec<usize> = (0..60).map(|row| row / 3 % 4).collect();
+        let (mut rows, recordings) = recordings(20, 9);
+        classes.iter().enumerate().for_each(|(row, class)| rows.row_mut(row)[*class] += 3.0);
+        let some: Vec<Option<usize>> = classes.iter().map(|class| Some(*class)).collect();
+        assert_eq!(p_value(&rows, &some, &recordings, 1), 0.01);
+        let trial = Trial::of(&some, &recordings);
+        let told = Nearest::of(&rows, &folds(&recordings, 10, 0), 5).tell(&some);
+        let accuracy = balanced_accuracy(&trial.confusion(&told)).unwrap();
+        let (low, high) = trial.interval(&told, 0.95, 999, 0).unwrap();
+        assert!(0.5 < low && low <= accuracy && accuracy <= high && high <= 1.0, "{low} {accuracy} {high}");
+        assert_eq!(trial.interval(&told, 0.95, 999, 0), Some((low, high)));
+    }
+
+    #[test]
+    fn the_same_numbers_come_from_any_number_of_threads() {
+        let (rows, recordings) = recordings(20, 5);
+        let classes: Vec<Option<usize>> = (0..60).map(|row| Some(row / 3 % 4)).collect();
+        let all = |n_threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            pool.install(|| {
+                let nearest = Nearest::of(&rows, &recordings, 5);
+                let trial = Trial::of(&classes, &recordings);
+                let told = nearest.tell(&classes);
+                (trial.p_value(&nearest, 99, 3), trial.interval(&told, 0.95, 99, 3), told)
+            })
+        };
+        assert_eq!(all(1), all(3));
+    }
+
+    #[test]
+    fn one_recording_one_class_and_missing_labels_have_an_answer() {
+        let (rows, _) = recordings(2, 1);
+        let none = Trial::of(&[None; 6], &[0; 6]);
+        let nearest = Nearest::of(&rows, &[0; 6], 5);
+        let told = nearest.tell(&[None; 6]);
+        assert_eq!((none.confusion(&told), none.interval(&told, 0.95, 9, 0)), (Vec::new(), None));
+        assert_eq!(none.p_value(&nearest, 9, 0), None);
+        // Of one recording nothing can be told: there is no other to compare it with.
+        let one = Trial::of(&[Some(0), Some(0), Some(1), None, None, None], &[0; 6]);
+        assert_eq!(one.confusion(&told), [[0, 0, 2], [0, 0, 1]]);
+        assert_eq!(
+            (one.interval(&told, 0.95, 9, 0), one.p_value(&nearest, 9, 0)),
+            (Some((0.0, 0.0)), Some(1.0))
+        );
+        // One class cannot be missed, and so proves nothing.
+        let same = Trial::of(&[Some(0); 6], &[0, 0, 0, 1, 1, 1]);
+        let nearest = Nearest::of(&rows, &[0, 0, 0, 1, 1, 1], 5);
+        assert_eq!(same.p_value(&nearest, 9, 0), Some(1.0));
+    }
+
+    #[test]
+    fn quantiles_are_those_of_numpy() {
+        // numpy 2.4.6: np.quantile([1, 2, 4, 8], [0, 0.025, 0.5, 0.975, 1])
+        let expected = [1.0, 1.075, 3.0, 7.7, 8.0];
+        for (share, expected) in [0.0, 0.025, 0.5, 0.975, 1.0].into_iter().zip(expected) {
+            assert!((quantile(&[1.0, 2.0, 4.0, 8.0], share).unwrap() - expected).abs() < 1e-12);
+        }
+        assert_eq!(quantile(&[], 0.5), None);
+    }
+}
