@@ -39,17 +39,25 @@ impl Halver {
         Self { centre: (taps[0] / sum) as f32, even: scaled(&taps[2..]), odd: scaled(&taps[1..]) }
     }
 
+    /// A half-band filter of 95 taps, half of them zero: flat to 1e-5 up to [`Halver::EVEN_HIGHEST`], and 120 dB down on
+    /// whatever would fold to below it. In between, frequencies fold as they like.
+    pub fn even() -> Self {
+        Self::half_band(24, 13.0)
+    }
+
     /// A half-band filter of 55 taps, half of them zero: flat to 1e-4 up to [`Halver::SHORT_HIGHEST`], and 80 dB down on whatever
     /// would fold to below it. In between, frequencies fold as they like.
     pub fn short() -> Self {
-        const PAIRS: usize = 14;
-        /// The Kaiser window's shape for 80 dB.
-        const BETA: f64 = 8.0;
+        Self::half_band(14, 8.0)
+    }
+
+    /// A half-band filter with so many taps to each side that are not zero, under the Kaiser window of a shape.
+    fn half_band(pairs: usize, beta: f64) -> Self {
         let tap = |i: usize| {
             let distance = (2 * i + 1) as f64;
-            libm::sin(PI * distance / 2.0) / (PI * distance) * kaiser(BETA, distance / (2 * PAIRS) as f64)
+            libm::sin(PI * distance / 2.0) / (PI * distance) * kaiser(beta, distance / (2 * pairs) as f64)
         };
-        let taps: Vec<f64> = (0..PAIRS).map(tap).collect();
+        let taps: Vec<f64> = (0..pairs).map(tap).collect();
         let sum: f64 = taps.iter().sum();
         Self {
             centre: 0.5,
@@ -60,6 +68,9 @@ impl Halver {
 
     /// How many input samples before and after its own an output sample hears at most.
     pub const REACH: usize = 200;
+
+    /// The highest frequency that [`Halver::even`] keeps, as a share of the new Nyquist frequency.
+    pub const EVEN_HIGHEST: f64 = 0.8;
 
     /// The highest frequency that [`Halver::short`] keeps, as a share of the new Nyquist frequency.
     pub const SHORT_HIGHEST: f64 = 0.8;
@@ -140,9 +151,11 @@ mod tests {
 
     #[test]
     fn low_frequencies_stay_what_they_are_and_what_would_fold_onto_them_is_gone() {
-        for (halver, highest, off) in
-            [(Halver::sharp(), 0.91, 1e-5), (Halver::short(), Halver::SHORT_HIGHEST, 2e-4)]
-        {
+        for (halver, highest, off) in [
+            (Halver::sharp(), 0.91, 1e-5),
+            (Halver::even(), Halver::EVEN_HIGHEST, 1e-5),
+            (Halver::short(), Halver::SHORT_HIGHEST, 2e-4),
+        ] {
             for share in [0.01, 0.2, highest] {
                 // The new Nyquist frequency is a quarter of the old rate.
                 let kept = halver.halve(&sine(share / 4.0, 2000, 1), 1.0);
@@ -158,7 +171,7 @@ mod tests {
     #[test]
     fn any_number_of_samples_is_halved() {
         for (n, want) in [(0, 0), (1, 1), (2, 1), (3, 2), (101, 51)] {
-            for halver in [Halver::sharp(), Halver::short()] {
+            for halver in [Halver::sharp(), Halver::even(), Halver::short()] {
                 assert_eq!(halver.halve(&vec![1.0_f32; n], 1.0).len(), want);
             }
         }

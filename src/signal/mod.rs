@@ -4,10 +4,12 @@
 //! CPU. Everything is f64, but for spectra, which are f32 like librosa's, eight frames side by side ([`Lanes`]).
 
 pub mod decode;
+pub mod duplicates;
 pub mod evidence;
 pub mod layout;
 pub mod loudness;
 pub mod pitch;
+pub mod quality;
 pub mod resample;
 pub mod wav;
 

@@ -1,6 +1,7 @@
 //! Encoded audio to samples: the frames of the ranges that are asked for, and no others.
 
 mod au;
+mod bit_depth;
 mod edit_list;
 mod matroska;
 mod open;
@@ -35,6 +36,8 @@ pub struct Probe {
     pub sample_rate: u32,
     /// Which loudspeaker each channel is for.
     pub layout: Layout,
+    /// Bits of a sample; none of lossy codecs.
+    pub bit_depth: Option<u32>,
     /// How long it is, s, where the container says so; only decoding it all shows whether that is true.
     pub duration_s: Option<f64>,
 }

@@ -12,6 +12,7 @@ use symphonia::core::formats::{
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
+use super::bit_depth;
 use super::edit_list::{self, Edit, Movie};
 use super::matroska;
 use super::opus::{Head, Opus};
@@ -141,7 +142,8 @@ fn describe(container: Box<dyn FormatReader>, movie: &Movie) -> Result<Opened> {
     let timing = timing(format, track, &parameters, sample_rate, movie);
     let duration_s = duration(track, &timing, sample_rate).filter(|_| !movie.fragmented);
     let codec = decoder.codec_info().short_name.to_owned();
-    let probe = Probe { codec, sample_rate, layout, duration_s };
+    let bit_depth = bit_depth::of(&codec, &parameters, decoder.codec_params());
+    let probe = Probe { codec, sample_rate, layout, bit_depth, duration_s };
     let track = track.id;
     Ok(Opened { container, parameters, track, probe, timing })
 }

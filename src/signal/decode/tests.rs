@@ -40,17 +40,17 @@ fn wav16(frames: usize) -> Vec<u8> {
 #[test]
 fn a_probe_says_what_the_source_is() {
     let probes = [
-        (FLAC, "flac", 8000, 1, 2.0),
-        (MP3, "mp3", 22_050, 2, 3.3),
-        (M4A, "aac", 22_050, 2, 3.3),
-        (OGG, "vorbis", 22_050, 2, 3.3),
-        (OPUS, "opus", 48_000, 2, 3.3),
-        (&wav16(4000)[..], "pcm_s16le", 8000, 1, 0.5),
+        (FLAC, "flac", 8000, 1, Some(16), 2.0),
+        (MP3, "mp3", 22_050, 2, None, 3.3),
+        (M4A, "aac", 22_050, 2, None, 3.3),
+        (OGG, "vorbis", 22_050, 2, None, 3.3),
+        (OPUS, "opus", 48_000, 2, None, 3.3),
+        (&wav16(4000)[..], "pcm_s16le", 8000, 1, Some(16), 0.5),
     ];
-    for (bytes, codec, sample_rate, channels, seconds) in probes {
+    for (bytes, codec, sample_rate, channels, bit_depth, seconds) in probes {
         let layout = Layout::new(channels, 0);
         let codec = codec.to_owned();
-        let expected = Probe { codec, sample_rate, layout, duration_s: Some(seconds) };
+        let expected = Probe { codec, sample_rate, layout, bit_depth, duration_s: Some(seconds) };
         let found = open(bytes).probe().clone();
         let milliseconds = |seconds: Option<f64>| seconds.map(|seconds| (seconds * 1000.0).round());
         assert_eq!(milliseconds(found.duration_s), milliseconds(expected.duration_s));
