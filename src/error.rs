@@ -27,6 +27,8 @@ pub struct Error {
     pub message: String,
     /// What the user can do, one suggestion each.
     pub hints: Vec<String>,
+    /// Which of a task's many inputs of one name is at fault: it knows their order alone.
+    pub input: Option<usize>,
 }
 
 impl Error {
@@ -67,8 +69,15 @@ impl Error {
         self
     }
 
+    /// Says which of a task's many inputs of one name is at fault.
+    #[must_use]
+    pub fn of_input(mut self, input: usize) -> Self {
+        self.input = Some(input);
+        self
+    }
+
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hints: Vec::new() }
+        Self { kind, message: message.into(), hints: Vec::new(), input: None }
     }
 }
 

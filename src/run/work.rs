@@ -197,11 +197,24 @@ impl<'a, 's> Work<'a, 's> {
         let outputs = self.setting.executor.execute(self.tasks.stage(task), &inputs, &context);
         let outputs = match source {
             Some(source) => source.settle(outputs)?,
-            None => outputs?,
+            None => outputs.map_err(|error| self.naming_the_clip(error, reads))?,
         };
         let digests = self.setting.store.keep(&outputs)?;
         self.state().outcome.ran.insert(task);
         Ok(digests)
+    }
+
+    /// The error with the id of the clip whose value is at fault, if it is one's.
+    fn naming_the_clip(&self, mut error: Error, reads: &[Read]) -> Error {
+        let values = reads.iter().filter_map(|read| match read {
+            Read::Value(value) => value.producer.clip,
+            Read::Source(_) => None,
+        });
+        if let Some(clip) = error.input.take().and_then(|input| values.into_iter().nth(input)) {
+            let id = crate::text::printable(&self.tasks.manifest.clips[clip].id);
+            error.message = format!("{} (clip `{id}`)", error.message);
+        }
+        error
     }
 
     fn open_source(&self, clip: usize) -> Result<OpenSource> {
