@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::squared_distance;
 
-/// How faithful a map is, by the `k` nearest neighbours of some rows, each figure from 0 to 1.
+/// How faithful a map is at one row, by its `k` nearest neighbours: each figure 1 at best.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fidelity {
     /// Whether rows that are near in the map are near in truth (Venna and Kaski 2001): scikit-learn's `trustworthiness`.
@@ -24,24 +24,25 @@ pub struct Points<'a> {
     pub dim: usize,
 }
 
-/// Compares a map with what it maps, both by Euclidean distance, at the rows `queries`: each of them against all rows. Of
-/// equally near rows the earlier one counts as nearer.
+/// Compares a map with what it maps, both by Euclidean distance, at each of the rows `queries`: with all others. Of equally
+/// near rows the earlier one counts as nearer. The means over all rows are the map's figures.
 ///
-/// None where `k` is 0 or not less than half the number of rows, for which the figures are not defined.
-pub fn fidelity(truth: Points, map: Points, k: usize, queries: &[usize]) -> Option<Fidelity> {
+/// Nothing where `k` is 0 or not less than half the number of rows, for which the figures are not defined.
+pub fn fidelity(truth: Points, map: Points, k: usize, queries: &[usize]) -> Vec<Fidelity> {
     let n = truth.numbers.len() / truth.dim.max(1);
-    if k == 0 || 2 * k >= n || queries.is_empty() {
-        return None;
+    if k == 0 || 2 * k >= n {
+        return Vec::new();
     }
-    let faults: Vec<[usize; 3]> = queries.par_iter().map(|row| faults_of(truth, map, k, *row)).collect();
-    let sum = |figure: usize| faults.iter().map(|faults| faults[figure]).sum::<usize>() as f64;
-    let (n, k, n_queries) = (n as f64, k as f64, queries.len() as f64);
-    let faithful = |ranks: f64| 1.0 - ranks * (2.0 / (n_queries * k * (2.0 * n - 3.0 * k - 1.0)));
-    Some(Fidelity {
-        trustworthiness: faithful(sum(0)),
-        continuity: faithful(sum(1)),
-        recall: sum(2) / (n_queries * k),
-    })
+    let worst = (k * (2 * n - 3 * k - 1)) as f64 / 2.0;
+    let of_row = |row: &usize| {
+        let [intruders, lost, shared] = faults_of(truth, map, k, *row).map(|faults| faults as f64);
+        Fidelity {
+            trustworthiness: 1.0 - intruders / worst,
+            continuity: 1.0 - lost / worst,
+            recall: shared / k as f64,
+        }
+    };
+    queries.par_iter().map(of_row).collect()
 }
 
 /// By how many ranks the rows near in the map are too far in truth, the other way round, and how many are near in both.
@@ -101,9 +102,13 @@ mod tests {
         (rows, map)
     }
 
-    fn of(rows: &[f32], map: &[f32], k: usize) -> Option<Fidelity> {
+    fn of(rows: &[f32], map: &[f32], k: usize) -> Vec<Fidelity> {
         let queries: Vec<usize> = (0..map.len() / 2).collect();
         fidelity(Points { numbers: rows, dim: 4 }, Points { numbers: map, dim: 2 }, k, &queries)
+    }
+
+    fn mean(figures: &[Fidelity], figure: fn(&Fidelity) -> f64) -> f64 {
+        figures.iter().map(figure).sum::<f64>() / figures.len() as f64
     }
 
     #[test]
@@ -115,9 +120,12 @@ mod tests {
             (5, 0.767_628_205_128_205_1, 0.884_551_282_051_282_1, 0.36),
             (15, 0.787_657_657_657_657_7, 0.855_165_165_165_165_2, 0.523_333_333_333_333_3),
         ] {
-            let got = of(&rows, &map, k).unwrap();
-            let pairs =
-                [(got.trustworthiness, trustworthiness), (got.continuity, continuity), (got.recall, recall)];
+            let got = of(&rows, &map, k);
+            let pairs = [
+                (mean(&got, |row| row.trustworthiness), trustworthiness),
+                (mean(&got, |row| row.continuity), continuity),
+                (mean(&got, |row| row.recall), recall),
+            ];
             assert!(pairs.iter().all(|(got, want)| (got - want).abs() < 1e-9), "{pairs:?}");
         }
     }
@@ -127,9 +135,9 @@ mod tests {
         let (rows, map) = rows_and_map();
         let points = Points { numbers: &rows, dim: 4 };
         let perfect = Fidelity { trustworthiness: 1.0, continuity: 1.0, recall: 1.0 };
-        assert_eq!(fidelity(points, points, 15, &[0, 7, 59]), Some(perfect));
-        assert_eq!(of(&rows[..120], &map[..60], 15), None);
-        assert!(of(&rows[..124], &map[..62], 15).is_some());
-        assert_eq!((of(&rows, &map, 0), of(&[], &[], 1)), (None, None));
+        assert_eq!(fidelity(points, points, 15, &[0, 7, 59]), [perfect; 3]);
+        assert_eq!(of(&rows[..120], &map[..60], 15), []);
+        assert_eq!(of(&rows[..124], &map[..62], 15).len(), 31);
+        assert_eq!((of(&rows, &map, 0), of(&[], &[], 1)), (vec![], vec![]));
     }
 }

@@ -194,12 +194,10 @@ fn four_squares(queries: [&[f32]; AT_ONCE], panel: &[Lanes]) -> [Lanes; AT_ONCE]
     sums
 }
 
-/// Which rows of a matrix of neighbours lie among those of another: the mean share over all rows, 0 to 1.
-pub fn overlap(a: &Neighbours, b: &Neighbours) -> f64 {
-    let n_rows = a.n_rows().min(b.n_rows());
-    let shared: usize =
-        (0..n_rows).map(|row| a.of(row).0.iter().filter(|id| b.of(row).0.contains(id)).count()).sum();
-    shared as f64 / (n_rows * a.k).max(1) as f64
+/// What share of a row's neighbours in `a` are its neighbours in `b` too, 0 to 1.
+pub fn overlap(a: &Neighbours, b: &Neighbours, row: usize) -> f64 {
+    let (near, other) = (a.of(row).0, b.of(row).0);
+    near.iter().filter(|id| other.contains(id)).count() as f64 / a.k.max(1) as f64
 }
 
 #[cfg(test)]
@@ -247,7 +245,7 @@ mod tests {
         assert_eq!(pool.install(|| searcher.among(0..150, 5)), whole);
         let near = searcher.near(&rows[40..48], 2);
         assert_eq!((near.of(0).0[0], near.of(1).0[0], near.of(1).1[0]), (10, 11, 0.0));
-        assert_eq!(overlap(&whole, &whole), 1.0);
+        assert_eq!(overlap(&whole, &whole, 7), 1.0);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::signal::Neighbours;
+use crate::signal::{Graph, Joints, Neighbours};
 
 /// How a row's certainty of its neighbours falls with their distance: exp(-(d - `nearest`) / `scale`), and 1 below `nearest`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -11,17 +11,6 @@ pub struct Kernel {
     pub nearest: f64,
     /// umap-learn's sigma.
     pub scale: f64,
-}
-
-/// A symmetric graph: for each row the rows that it is joined to, in order, and how surely.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Graph {
-    /// Where the joints of each row begin, and where the last ones end.
-    pub starts: Vec<usize>,
-    /// The other rows.
-    pub ends: Vec<u32>,
-    /// How surely, above 0 to 1.
-    pub weights: Vec<f32>,
 }
 
 const BISECTIONS: usize = 64;
@@ -71,66 +60,66 @@ pub fn fuzzy_graph(neighbours: &Neighbours) -> Graph {
     let n_rows = neighbours.n_rows();
     let sum: f64 = neighbours.distances.iter().map(|d| f64::from(*d)).sum();
     let mean = sum / (n_rows * (neighbours.k + 1)).max(1) as f64;
-    let one_way: Vec<Vec<(u32, f32)>> =
+    let one_way: Vec<Joints> =
         (0..n_rows).into_par_iter().map(|row| surroundings(neighbours, row, mean)).collect();
-    let mut other_way: Vec<Vec<(u32, f32)>> = vec![Vec::new(); n_rows];
-    for (row, joints) in one_way.iter().enumerate() {
-        joints.iter().for_each(|(end, weight)| other_way[*end as usize].push((row as u32, *weight)));
-    }
-    let rows: Vec<Vec<(u32, f32)>> =
-        one_way.par_iter().zip(&other_way).map(|(to, from)| union(to, from)).collect();
-    Graph::of(&rows)
-}
-
-impl Graph {
-    /// The graph of these joints of each row.
-    pub fn of(rows: &[Vec<(u32, f32)>]) -> Self {
-        let mut graph = Self { starts: vec![0], ..Self::default() };
-        for joints in rows {
-            graph.ends.extend(joints.iter().map(|(end, _)| *end));
-            graph.weights.extend(joints.iter().map(|(_, weight)| *weight));
-            graph.starts.push(graph.ends.len());
-        }
-        graph
-    }
-
-    /// Number of rows.
-    pub fn n_rows(&self) -> usize {
-        self.starts.len().saturating_sub(1)
-    }
-
-    /// What a row is joined to, and how surely.
-    pub fn joints(&self, row: usize) -> impl Iterator<Item = (u32, f32)> + Clone + '_ {
-        let range = self.starts[row]..self.starts[row + 1];
-        self.ends[range.clone()].iter().copied().zip(self.weights[range].iter().copied())
-    }
+    Graph::of_one_way(&one_way, |a, b| a + b - a * b)
 }
 
 /// A row's neighbours in order of row, and how surely they are.
-fn surroundings(neighbours: &Neighbours, row: usize, mean: f64) -> Vec<(u32, f32)> {
+fn surroundings(neighbours: &Neighbours, row: usize, mean: f64) -> Joints {
     let (ids, distances) = neighbours.of(row);
     let kernel = Kernel::of(distances, mean);
     let weight = |d: &f32| kernel.at(f64::from(*d)) as f32;
-    let mut joints: Vec<(u32, f32)> = ids.iter().copied().zip(distances.iter().map(weight)).collect();
+    let mut joints: Joints = ids.iter().copied().zip(distances.iter().map(weight)).collect();
     joints.retain(|(_, weight)| *weight > 0.0);
     joints.sort_by_key(|(end, _)| *end);
     joints
 }
 
-/// Merges two lists in order of row.
-fn union(mut a: &[(u32, f32)], mut b: &[(u32, f32)]) -> Vec<(u32, f32)> {
-    let mut merged = Vec::with_capacity(a.len() + b.len());
-    while let (Some(x), Some(y)) = (a.first(), b.first()) {
-        let both = x.1 + y.1 - x.1 * y.1;
-        let (is_first, is_second) = (x.0 <= y.0, y.0 <= x.0);
-        merged.push(match (is_first, is_second) {
-            (true, true) => (x.0, both),
-            (true, false) => *x,
-            _ => *y,
-        });
-        a = &a[usize::from(is_first)..];
-        b = &b[usize::from(is_second)..];
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two rows, and how surely they are joined.
+    const WANTED: [(usize, u32, f32); 14] = [
+        (0, 1, 1.000000),
+        (0, 2, 0.584969),
+        (1, 0, 1.000000),
+        (1, 2, 0.827744),
+        (1, 3, 0.584969),
+        (2, 0, 0.584969),
+        (2, 1, 0.827744),
+        (2, 3, 1.000000),
+        (2, 4, 0.584969),
+        (3, 1, 0.584969),
+        (3, 2, 1.000000),
+        (3, 4, 1.000000),
+        (4, 2, 0.584969),
+        (4, 3, 1.000000),
+    ];
+
+    #[test]
+    fn the_graph_is_umap_learns() {
+        // umap-learn 0.5.12: fuzzy_simplicial_set(X, 3, ...)[0] of X = [[0], [1], [3], [3.5], [10]]
+        let neighbours = Neighbours {
+            k: 2,
+            ids: vec![1, 2, 0, 2, 3, 1, 2, 1, 3, 2],
+            distances: vec![1.0, 3.0, 1.0, 2.0, 0.5, 2.0, 0.5, 2.5, 6.5, 7.0],
+        };
+        let graph = fuzzy_graph(&neighbours);
+        let weights: Vec<(usize, u32, f32)> =
+            (0..5).flat_map(|row| graph.joints(row).map(move |(end, weight)| (row, end, weight))).collect();
+        for ((row, end, weight), (want_row, want_end, want)) in weights.iter().zip(WANTED) {
+            assert_eq!((*row, *end), (want_row, want_end));
+            assert!((weight - want).abs() < 1e-4, "{row} {end}: {weight} {want}");
+        }
+        assert_eq!(weights.len(), WANTED.len());
     }
-    merged.extend(a.iter().chain(b));
-    merged
+
+    #[test]
+    fn rows_at_one_place_are_sure_of_each_other() {
+        assert_eq!(Kernel::of(&[0.0; 4], 0.0).at(0.0), 1.0);
+        assert_eq!(Kernel::of(&[0.0; 4], 1.0).nearest, 0.0);
+        assert_eq!(fuzzy_graph(&Neighbours::default()), Graph::of(&[]));
+    }
 }

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::curve::power;
-use super::{Curve, Graph, Shape};
-use crate::signal::{Random, SplitMix};
+use super::{Curve, Shape};
+use crate::signal::{Graph, LANES, Random, SplitMix};
 
 /// Rows drawn at random that push a row away each time another pulls it.
 const PUSHES: usize = 5;
@@ -155,13 +155,9 @@ impl<const D: usize> Pair<D> {
             let (mut head, mut tail) = (*self.place(joint.head), *self.place(joint.tail));
             forces.pull(&mut head, &mut tail);
             *self.place(joint.tail) = tail;
-            for _ in 0..PUSHES {
-                let other = self.random(joint.head).below(n_rows);
-                if other != joint.head {
-                    let from = other as usize * D;
-                    forces.push(&mut head, &std::array::from_fn(|axis| before[from + axis]));
-                }
-            }
+            let random = self.random(joint.head);
+            let others: [usize; PUSHES] = std::array::from_fn(|_| random.below(n_rows) as usize);
+            forces.push(&mut head, others, before);
             *self.place(joint.head) = head;
         }
     }
@@ -199,13 +195,22 @@ impl Forces {
         }
     }
 
+    /// Pushes a row away from others, all at the same time; from itself it is not pushed.
     #[inline]
-    fn push<const D: usize>(&self, head: &mut [f32; D], other: &[f32; D]) {
-        let difference = difference(head, other);
-        let square = square(&difference);
-        if square > 0.0 {
-            let by = 2.0 * self.b / ((SOFTENING + square) * (self.a * power(square, self.b) + 1.0));
-            self.shift(head, by, &difference);
+    fn push<const D: usize>(&self, head: &mut [f32; D], others: [usize; PUSHES], places: &[f32]) {
+        let mut differences = [[0.0; LANES]; D];
+        for (lane, other) in others.into_iter().enumerate() {
+            let place = &places[other * D..(other + 1) * D];
+            (0..D).for_each(|axis| differences[axis][lane] = head[axis] - place[axis]);
+        }
+        let squares: [f32; LANES] =
+            std::array::from_fn(|i| differences.iter().fold(0.0, |sum, x| sum + x[i] * x[i]));
+        let by = squares
+            .map(|square| 2.0 * self.b / ((SOFTENING + square) * (self.a * power(square, self.b) + 1.0)));
+        for (x, difference) in head.iter_mut().zip(differences) {
+            let pushes: [f32; LANES] =
+                std::array::from_fn(|i| (by[i] * difference[i]).clamp(-GREATEST, GREATEST));
+            *x += self.alpha * pushes.iter().take(PUSHES).sum::<f32>();
         }
     }
 

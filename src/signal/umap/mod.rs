@@ -6,7 +6,7 @@ mod layout;
 mod spectral;
 
 pub use curve::Curve;
-pub use fuzzy::{Graph, Kernel, fuzzy_graph};
+pub use fuzzy::{Kernel, fuzzy_graph};
 pub use layout::Layout;
 pub use spectral::start_of;
 

@@ -2,8 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::Graph;
-use crate::signal::{Matrix, Points, Random, dot, largest_eigenpairs, squared_distance};
+use crate::signal::{Graph, Matrix, Points, Random, dot, largest_eigenpairs, squared_distance};
 
 /// The greatest coordinate of a start.
 const WIDTH: f64 = 10.0;
@@ -222,8 +221,7 @@ fn slowest_of_many(graph: &Graph, dims: usize, random: &mut Random) -> Matrix {
 fn diffuse(graph: &Graph, scales: &[f64], from: &[f64]) -> Vec<f64> {
     let at = |row: usize| {
         let joints = graph.joints(row);
-        let sum: f64 =
-            joints.map(|(end, w)| f64::from(w) * scales[end as usize] * from[end as usize]).sum();
+        let sum: f64 = joints.map(|(end, w)| f64::from(w) * scales[end as usize] * from[end as usize]).sum();
         0.5 * (from[row] + scales[row] * sum)
     };
     (0..from.len()).into_par_iter().with_min_len(1024).map(at).collect()
