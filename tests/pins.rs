@@ -59,10 +59,16 @@ embed.pitch v2 {"f0":"yin","fmax":1760.0,"fmin":55.0,"frame_length":2048,"hop_le
   features 3dd82ae0fe52c655b7638b315ddce3d2512121130db80b838b163711c0c3639d
 embed.taqsim v1 {"f0":"yin","tonic":"estimate"}
   features 1366d3a6b24d6d0e19a4eab9c9fa5347623871dab8e179b1dce4de5e2b97b094
-reduce.pca v1 {"dims":2,"scale":"zscore","weights":{}}
-  rows 770c1863f3f2d52cae67490462ab824d18972eee88a561d976de94d83b31c2de
+reduce.pca v2 {"dims":2,"scale":"zscore","weights":{}}
+  rows f016532b4311ba9e767b9198411c0a47950d212d636e757ea7090122d9068f28
+reduce.tsne v1 {"dims":2,"metric":"euclidean","perplexity":30.0,"scale":"zscore","seed":0,"weights":{}}
+  rows d30342ad85f75f10172be208dc4075e9934f69bba747229e52031669e181abc0
+reduce.umap v1 {"dims":2,"epochs":0,"metric":"euclidean","min_dist":0.1,"neighbors":15,"scale":"zscore","seed":0,"spread":1.0,"weights":{}}
+  rows 9ff6aeebc04c8ea18f67c5f6e8178ef650f5ac4a86ed03112b58842733621628
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0,"weights":{}}
   rows 9d4266ed9dc63dd49ebd8063ec5f41dcd9064d6bb8a93fb92da4793268c3533d
+reduce.hdbscan v1 {"metric":"euclidean","min_cluster_size":5,"min_samples":0,"scale":"zscore","weights":{}}
+  rows 896b74f6622e832b2a24590d9e82a9b7614561c05241b8a22232014226b03371
 "#;
 
 #[test]

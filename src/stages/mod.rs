@@ -136,7 +136,10 @@ kinds! {
     /// What is computed from all rows of one embed step.
     Reduce {
         "pca" => Pca(reduce::Pca),
+        "tsne" => Tsne(reduce::Tsne),
+        "umap" => Umap(reduce::Umap),
         "kmeans" => Kmeans(reduce::Kmeans),
+        "hdbscan" => Hdbscan(reduce::Hdbscan),
     }
 }
 

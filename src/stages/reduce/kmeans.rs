@@ -33,7 +33,7 @@ pub struct Kmeans {
     /// What is done to the columns first.
     pub scale: super::Scale,
     /// The blocks that make up a row instead of `vector`, and how much each counts: `{ maqam = 1.0, timbre = 0.5 }`. Once
-    /// scaled, a block's numbers are multiplied by its weight over the square root of how many they are.
+    /// scaled, a block's numbers are multiplied by its weight over the square root of how many they are; with `l2` by its weight.
     pub weights: Weights,
 }
 
@@ -147,7 +147,7 @@ impl Clustering {
     }
 
     fn into_frame(self) -> Frame {
-        let numbers = self.numbers_by_size();
+        let numbers = numbers_by_size(self.clusters().enumerate());
         let clusters =
             self.clusters().map(|cluster| numbers.get(&cluster).map(|number| *number as i64)).collect();
         let distances = self.0.iter().map(|(_, square)| square.sqrt() as f32).collect();
@@ -157,17 +157,18 @@ impl Clustering {
         ];
         Frame { n_rows: self.0.len(), columns }
     }
+}
 
-    /// What each cluster is called: its place when they are ordered by size, then by first row.
-    fn numbers_by_size(&self) -> BTreeMap<usize, usize> {
-        let mut seen: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
-        for (row, cluster) in self.clusters().enumerate() {
-            seen.entry(cluster).or_insert((0, row)).0 += 1;
-        }
-        let mut order: Vec<_> = seen.into_iter().collect();
-        order.sort_by_key(|(_, (size, first))| (Reverse(*size), *first));
-        order.into_iter().enumerate().map(|(number, (cluster, _))| (cluster, number)).collect()
+/// What each cluster is called: its place when they are ordered by size, then by first row. `rows` are rows and their clusters,
+/// in order.
+pub(super) fn numbers_by_size(rows: impl Iterator<Item = (usize, usize)>) -> BTreeMap<usize, usize> {
+    let mut seen: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+    for (row, cluster) in rows {
+        seen.entry(cluster).or_insert((0, row)).0 += 1;
     }
+    let mut order: Vec<_> = seen.into_iter().collect();
+    order.sort_by_key(|(_, (size, first))| (Reverse(*size), *first));
+    order.into_iter().enumerate().map(|(number, (cluster, _))| (cluster, number)).collect()
 }
 
 /// k-means++: each next centre is a row, drawn with the square of its distance to the nearest one as its weight.

@@ -2,6 +2,7 @@
 
 use super::{Scale, Weights};
 use crate::error::{Error, Result};
+use crate::signal::Points;
 use crate::stages::{Context, Frame, Input, Values};
 
 /// The `vector` of every row of every frame, or the blocks that have weights laid end to end, in order. In f32, for there may be millions of rows; what is summed
@@ -16,7 +17,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Stacks the frames, scales the columns, and multiplies those of each named block by its weight over the square root
-    /// of their number, so that blocks of equal weight count the same whatever their sizes.
+    /// of their number, so that blocks of equal weight count the same whatever their sizes. Those of length 1 do so already.
     ///
     /// # Errors
     /// When a frame has no such columns, they differ in length, a number is not finite, or a weight is not one from 0 on.
@@ -32,17 +33,20 @@ impl Rows {
         }
         let mut rows = Self { dim: 0, data: Vec::new() };
         let mut dims = Vec::new();
-        for frame in frames {
+        for (input, frame) in frames.iter().enumerate() {
             context.check()?;
             let frame = Frame::read(frame)?;
             let lists = lists(&frame, weights)?;
+            check_finite(&lists, weights).map_err(|error| error.of_input(input))?;
             dims = lists.iter().map(|(dim, _)| *dim).collect();
-            rows.append(&lists, frame.n_rows)?;
+            rows.append(&lists, frame.n_rows).map_err(|error| error.of_input(input))?;
         }
-        if scale == Scale::Zscore {
-            rows.standardise();
+        match scale {
+            Scale::Zscore => rows.standardise(),
+            Scale::L2 => rows.shorten(&dims),
+            Scale::None => {}
         }
-        rows.weigh(&dims, weights);
+        rows.weigh(&dims, weights, scale);
         Ok(rows)
     }
 
@@ -54,6 +58,16 @@ impl Rows {
     /// The rows in order.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.data.chunks_exact(self.dim.max(1))
+    }
+
+    /// Every `step`th row, from the first on.
+    pub(super) fn every(&self, step: usize) -> Self {
+        Self { dim: self.dim, data: self.iter().step_by(step.max(1)).flatten().copied().collect() }
+    }
+
+    /// The rows, to be compared with each other.
+    pub(super) fn points(&self) -> Points<'_> {
+        Points { numbers: &self.data, dim: self.dim }
     }
 
     /// Takes each column's mean from it.
@@ -74,25 +88,35 @@ impl Rows {
             let message = format!("cannot reduce these rows: one has {} numbers, another {dim}", self.dim);
             return Err(Error::world(message));
         }
-        let start = self.data.len();
         for row in 0..n_rows {
             for (dim, data) in lists {
                 self.data.extend(data.get(row * dim..(row + 1) * dim).unwrap_or(&[]));
             }
         }
-        if let Some(at) = self.data[start..].iter().position(|number| !number.is_finite()) {
-            let (row, column) = ((start + at) / dim, at % dim);
-            let cause = format!("number {column} of row {row} is not finite");
-            return Err(Error::world(format!("cannot reduce these rows: {cause}")));
-        }
         Ok(())
     }
 
-    fn weigh(&mut self, dims: &[usize], weights: &Weights) {
+    /// Each block of each row to length 1.
+    fn shorten(&mut self, dims: &[usize]) {
+        for row in self.data.chunks_exact_mut(self.dim.max(1)) {
+            let mut rest = row;
+            for dim in dims {
+                let (block, others) = rest.split_at_mut((*dim).min(rest.len()));
+                let length = block.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>().sqrt();
+                if length > 0.0 {
+                    block.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
+                }
+                rest = others;
+            }
+        }
+    }
+
+    fn weigh(&mut self, dims: &[usize], weights: &Weights, scale: Scale) {
         if weights.is_empty() {
             return;
         }
-        let factor = |(dim, weight): (&usize, &f64)| (*dim, weight / (*dim as f64).sqrt());
+        let size = |dim: &usize| if scale == Scale::L2 { 1.0 } else { (*dim as f64).sqrt() };
+        let factor = |(dim, weight): (&usize, &f64)| (*dim, weight / size(dim));
         let blocks = dims.iter().zip(weights.values()).map(factor);
         let factors: Vec<f64> = blocks.flat_map(|(dim, factor)| std::iter::repeat_n(factor, dim)).collect();
         if factors.len() == self.dim {
@@ -148,6 +172,19 @@ impl Rows {
             }
         }
     }
+}
+
+/// Refuses what no distance can be computed from.
+fn check_finite(lists: &[(usize, &[f32])], weights: &Weights) -> Result<()> {
+    let names = weights.keys().map(String::as_str).chain(weights.is_empty().then_some("vector"));
+    for (name, (dim, data)) in names.zip(lists) {
+        if let Some(at) = data.iter().position(|number| !number.is_finite()) {
+            let (row, number) = (at / dim.max(&1), at % dim.max(&1));
+            let cause = format!("number {number} of `{name}` in row {row} is not finite");
+            return Err(Error::world(format!("cannot reduce these rows: {cause}")));
+        }
+    }
+    Ok(())
 }
 
 /// The lists that make up a row, each with the numbers of one: `vector`, or the blocks that have weights.
@@ -212,6 +249,9 @@ pub(super) mod tests {
         assert_eq!(got.data, [-3.0, -1.0, -1.0, 0.0, -1.0, 3.0, 1.0, 1.0, 0.0, 1.0]);
         assert_eq!(weighed(&[blocks()], Scale::None, &[("one", 0.5)]).unwrap().data, [5.0, 10.0]);
         assert_eq!(weighed(&[blocks()], Scale::None, &[]).unwrap().data, [1.0, 2.0]);
+        let got = weighed(&[blocks()], Scale::L2, &weights).unwrap();
+        assert_eq!(got.data[..5], [3.0, 1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(weighed(&[blocks()], Scale::L2, &[]).unwrap().data, [1.0, 1.0]);
         for weights in [[("absent", 1.0)], [("one", -1.0)], [("one", f64::NAN)]] {
             assert!(weighed(&[blocks()], Scale::None, &weights).is_err());
         }
@@ -241,5 +281,13 @@ pub(super) mod tests {
             assert!(stack(&frames, Scale::Zscore).is_err());
         }
         assert_eq!(stack(&[], Scale::Zscore).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_named_by_frame_row_and_column() {
+        let frames = [features(&[&[1.0, 2.0]], 2), features(&[&[1.0, 2.0], &[1.0, f32::INFINITY]], 2)];
+        let error = stack(&frames, Scale::Zscore).unwrap_err();
+        assert_eq!(error.message, "cannot reduce these rows: number 1 of `vector` in row 1 is not finite");
+        assert_eq!(error.input, Some(1));
     }
 }

@@ -1,11 +1,20 @@
 //! Reduce: all rows of one embed step at once. Every kind gives one output, `rows`: a frame with a row per segment.
 
+mod hdbscan;
 mod kmeans;
+mod map;
 mod matrix;
+mod metric;
 mod pca;
+mod tsne;
+mod umap;
 
+pub use hdbscan::Hdbscan;
 pub use kmeans::Kmeans;
+pub use metric::Metric;
 pub use pca::Pca;
+pub use tsne::Tsne;
+pub use umap::Umap;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +30,8 @@ pub type Weights = BTreeMap<String, f64>;
 pub enum Scale {
     /// Each column to mean 0 and standard deviation 1; a constant column becomes 0.
     Zscore,
+    /// Each row, or each block of a row, to length 1; one of zeros stays as it is.
+    L2,
     /// Nothing.
     None,
 }
