@@ -1,12 +1,14 @@
 //! `taqsim check`: everything that is wrong, found without building anything.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::findings::{self, Form};
 use super::talk::count;
 use super::{Global, Talk, project};
 use crate::error::Result;
-use crate::manifest::{Finding, Manifest, Outcome};
+use crate::manifest::{Evenness, Farthest, Finding, Manifest, Outcome};
+use crate::release::{Lock, Move, moves};
 use crate::run::{Roots, probe};
 
 /// Check the manifest, and that its sources are there and long enough
@@ -29,6 +31,11 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         findings.into_iter().for_each(|finding| outcome.findings.push(finding));
         outcome.findings.sort();
     }
+    if let Some(manifest) = &outcome.manifest {
+        let findings = look_at_moves(manifest, &folder.join("taqsim.lock"), &outcome);
+        findings.into_iter().for_each(|finding| outcome.findings.push(finding));
+        outcome.findings.sort();
+    }
     talk.data(&findings::as_data(&outcome, args.format))?;
     if args.format == Form::Human {
         findings::say(&outcome, talk);
@@ -37,6 +44,7 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         Some(manifest) if !outcome.findings.has_errors() => {
             let dataset = &manifest.dataset;
             let clips = count(manifest.clips.len(), "clip");
+            Evenness::of(manifest).iter().flat_map(words).for_each(|line| talk.say(line));
             talk.say(format!("{} {}: {clips}, nothing wrong", dataset.name, dataset.version));
             Ok(ExitCode::SUCCESS)
         }
@@ -46,6 +54,36 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
             Ok(ExitCode::from(if manifest_is_right { 1 } else { 2 }))
         }
     }
+}
+
+/// The clips that a new clip moves to another part of the split. A lock that cannot be read is the build's to report.
+fn look_at_moves(manifest: &Manifest, lock: &Path, outcome: &Outcome) -> Vec<Finding> {
+    let Ok(Some(lock)) = Lock::read(lock) else { return Vec::new() };
+    let finding = |found: &Move| {
+        let (joining, moved) = (outcome.place(found.joining)?, outcome.place(found.moved)?);
+        let id = &manifest.clips[found.moved].id;
+        Some(Finding::moves_clips(&joining, (&moved, id), found.n_moved, [&found.from, &found.to]))
+    };
+    moves(manifest, &lock).iter().filter_map(finding).collect()
+}
+
+/// How large the parts of the split came out, and of each label the word that is farthest from even.
+fn words(evenness: &Evenness) -> Vec<String> {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let mut lines = Vec::new();
+    for part in &evenness.parts {
+        let has = percent(part.n_clips as f64 / evenness.n_clips as f64);
+        let (clips, groups) = (count(part.n_clips, "clip"), count(part.n_groups, "group"));
+        let asked = percent(part.share);
+        lines.push(format!("split: {} has {clips} in {groups}: {has}, asked for {asked}", part.name));
+    }
+    for counts in &evenness.labels {
+        let Some(Farthest { word, part, in_part, in_all }) = evenness.farthest(counts) else { continue };
+        let (label, word, part) = (&counts.label, word.unwrap_or("(none)"), &evenness.parts[part].name);
+        let (here, all) = (percent(in_part), percent(in_all));
+        lines.push(format!("split: {label} `{word}` is {here} of {part}, and {all} of all"));
+    }
+    lines
 }
 
 fn look_at_sources(manifest: &Manifest, roots: &Roots, outcome: &Outcome) -> Vec<Finding> {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::build::glob;
 use super::{Format, Global, Talk, project};
 use crate::error::Result;
-use crate::manifest::{Clip, Label};
+use crate::manifest::{Clip, Grouping, Label};
 use crate::plan::{Plan, Status};
 use crate::release::Planned;
 use crate::text::printable;
@@ -28,19 +28,30 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     let store = project::store(&project, talk)?;
     let planned = Planned::of(&project, &store)?;
     let glob = glob(args.glob.as_deref().unwrap_or("*"))?;
-    let clips: Vec<(&Clip, &'static str)> = project
-        .manifest
-        .clips
+    let all: Vec<&Clip> = project.manifest.clips.iter().collect();
+    let split = project.manifest.split.as_ref().map(|split| Grouping::of(split, &all));
+    let clips: Vec<Line> = all
         .iter()
         .enumerate()
         .filter(|(_, clip)| glob.is_match(&clip.id))
-        .map(|(index, clip)| (clip, state(&planned.plan, index)))
+        .map(|(index, clip)| Line {
+            clip,
+            state: state(&planned.plan, index),
+            part: split.as_ref().map(|split| split.part_of(index)),
+        })
         .collect();
     talk.data(&match args.format {
         Format::Human => human(&clips),
         Format::Json => json_of(&clips),
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A clip, how it stands, and in which part of the split.
+struct Line<'a> {
+    clip: &'a Clip,
+    state: &'static str,
+    part: Option<&'a str>,
 }
 
 /// The status of a clip's tasks that most needs saying.
@@ -56,14 +67,17 @@ fn state(plan: &Plan, clip: usize) -> &'static str {
     }
 }
 
-fn human(clips: &[(&Clip, &'static str)]) -> String {
-    let width = clips.iter().map(|(clip, _)| clip.id.chars().count()).max().unwrap_or(0);
+fn human(clips: &[Line]) -> String {
+    let width = clips.iter().map(|line| line.clip.id.chars().count()).max().unwrap_or(0);
+    let width_of_parts = clips.iter().filter_map(|line| line.part).map(str::len).max();
     let mut text = String::new();
-    for (clip, state) in clips {
+    for Line { clip, state, part } in clips {
         let labels: Vec<String> =
             clip.labels.iter().map(|(name, label)| format!("{name}={}", word(label))).collect();
         let padding = " ".repeat(width - clip.id.chars().count());
-        let line = format!("{}{padding}  {state:7}  {}  {}", clip.id, clip.source, labels.join(" "));
+        let part =
+            width_of_parts.map_or_else(String::new, |width| format!("{:width$}  ", part.unwrap_or("")));
+        let line = format!("{}{padding}  {state:7}  {part}{}  {}", clip.id, clip.source, labels.join(" "));
         let _ = writeln!(text, "{}", printable(&line));
     }
     text
@@ -77,13 +91,13 @@ pub(super) fn word(label: &Label) -> String {
     }
 }
 
-fn json_of(clips: &[(&Clip, &'static str)]) -> String {
+fn json_of(clips: &[Line]) -> String {
     let clips: Vec<_> = clips
         .iter()
-        .map(|(clip, state)| {
+        .map(|Line { clip, state, part }| {
             json!({
                 "id": clip.id, "source": clip.source, "license": clip.license, "origin": clip.origin,
-                "labels": clip.labels, "state": state,
+                "labels": clip.labels, "split": part, "state": state,
             })
         })
         .collect();

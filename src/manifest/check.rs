@@ -147,7 +147,15 @@ fn everything_that_is_wrong_is_found_at_its_place() {
     let cases: Vec<(String, &[&str])> = vec![
         ("x = 1\ny = 2".into(), &["T0103 1:1", "T0103 2:1"]),
         ("[gate]\nclipping = 1".into(), &["T0103 1:2"]),
-        ("[split]".into(), &["T0103 1:2"]),
+        ("[split]".into(), &["T0105 1:1"]),
+        ("[split]\nparts = { Train = 0.5, b = 0.25 }".into(), &["T0801 2:9", "T0801 2:11"]),
+        ("[split]\nparts = { a = 1 }\ngroups = [\"artits\"]".into(), &["T0305 3:11"]),
+        ("[split]\nparts = { a = 0, b = 1 }".into(), &["T0106 2:15"]),
+        ("[split]\nparts = { a = 1 }\n[split.pin]\nx = { y = \"a\" }".into(), &["T0802 4:1"]),
+        (
+            "[split]\nparts = { a = 1 }\n[split.pin.recording]\n\"demo.wav\" = \"b\"\nz = \"a\"".into(),
+            &["T0802 4:14", "T0803 5:1"],
+        ),
         ("clips = \"clips.csv\"".into(), &["T0507 1:9"]),
         (
             "clips = [\"a.txt\", 3, \"/a.csv\", \"../*.csv\"]".into(),
@@ -349,8 +357,8 @@ fn every_key_of_the_schema_is_in_the_full_example() {
 
 #[test]
 fn every_code_is_raised_by_its_wrong_example_and_not_by_its_right_one() {
-    // What is no text, or is only found out when sources are read, has no manifest that raises it.
-    const WITHOUT_EXAMPLE: [&str; 3] = ["T0101", "T0701", "T0702"];
+    // What is no text, or is only found out when sources or the lock are read, has no manifest that raises it.
+    const WITHOUT_EXAMPLE: [&str; 4] = ["T0101", "T0701", "T0702", "T0806"];
     for code in CODES {
         let raised = codes(code.wrong);
         let as_expected = raised.iter().any(|raised| raised.starts_with(code.code));
@@ -376,7 +384,9 @@ fn what_is_not_utf_8_and_what_the_sources_say_have_codes_too() {
     let missing = Error::cannot_read("a.wav", "no such file");
     findings.push(Finding::source_unusable(&clip, &missing));
     findings.push(Finding::range_past_end(&clip, 1, 30.0, 10.0));
+    findings.push(Finding::moves_clips(&clip, (&clip, "a"), 2, ["train", "test"]));
     let shown = render(&findings, &outcome.texts, Style::Plain);
+    assert!(shown.contains("warning[T0806]: 2 clips move from `train` to `test` of the split"), "{shown}");
     assert!(
         shown.contains("T0701") && shown.contains("3 | source = \"a.wav\"\n  |          ^^^^^^^"),
         "{shown}"

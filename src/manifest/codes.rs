@@ -33,7 +33,7 @@ impl fmt::Display for Code {
 }
 
 /// Every code, in order: 01 the file and its structure, 02 the dataset, 03 labels, 04 steps, 05 clips,
-/// 06 ranges, 07 what is only found out when sources are read.
+/// 06 ranges, 07 what is only found out when sources are read, 08 the split.
 pub const CODES: &[Code] = &[
     Code {
         code: "T0101",
@@ -356,5 +356,69 @@ pub const CODES: &[Code] = &[
               listened to.",
         wrong: "[[clip]]\nid = \"a\"\nsource = \"ten-seconds.flac\"\nlicense = \"CC0-1.0\"\nranges = [\"0-0:30\"]",
         right: "[[clip]]\nid = \"a\"\nsource = \"ten-seconds.flac\"\nlicense = \"CC0-1.0\"\nranges = [\"0-0:10\"]",
+    },
+    Code {
+        code: "T0801",
+        title: "these are no parts of a split",
+        why: "A part has a name of lower-case letters a to z, digits, `-` and `_`, and a share of the groups; all \
+              shares together make 1.",
+        wrong: "[split]\nparts = { train = 80, test = 20 }",
+        right: "[split]\nparts = { train = 0.8, test = 0.2 }",
+    },
+    Code {
+        code: "T0802",
+        title: "a pin names no group column or no part",
+        why: "`[split.pin]` says, for a column of `groups` and a value of it, in which of the `parts` the group with \
+              this value stands.",
+        wrong: "[split]\nparts = { train = 0.8, test = 0.2 }\n[split.pin]\nrecording = { \"demo.wav\" = \"tset\" }",
+        right: "[split]\nparts = { train = 0.8, test = 0.2 }\n[split.pin]\nrecording = { \"demo.wav\" = \"test\" }",
+    },
+    Code {
+        code: "T0803",
+        title: "a pin fixes nothing",
+        why: "No clip has this value. It may be misspelt, or its last clip may be gone. This is a warning.",
+        wrong: "[split]\nparts = { train = 0.8, test = 0.2 }\n[split.pin]\nrecording = { \"dmeo.wav\" = \"test\" }",
+        right: "[split]\nparts = { train = 0.8, test = 0.2 }\n[split.pin]\nrecording = { \"demo.wav\" = \"test\" }",
+    },
+    Code {
+        code: "T0804",
+        title: "one recording stands on both sides of the split",
+        why: "What was learnt from one part of a recording is known of the other: a test on it proves nothing. So \
+              clips of one recording never stand in different parts. A clip's recording is its label `recording` where \
+              it has one, else its source.",
+        wrong: "labels = { artist = \"text\" }\n[split]\ngroups = [\"artist\"]\nparts = { a = 0.5, b = 0.5 }\n\
+                [split.pin]\nartist = { A = \"a\", B = \"b\" }\n\
+                [[clip]]\nid = \"1\"\nsource = \"duo.wav\"\nlicense = \"CC0-1.0\"\nlabels = { artist = \"A\" }\n\
+                [[clip]]\nid = \"2\"\nsource = \"duo.wav\"\nlicense = \"CC0-1.0\"\nlabels = { artist = \"B\" }",
+        right: "labels = { artist = \"text\" }\n[split]\ngroups = [\"artist\", \"recording\"]\nparts = { a = 0.5, b = 0.5 }\n\
+                [split.pin]\nartist = { A = \"a\" }\n\
+                [[clip]]\nid = \"1\"\nsource = \"duo.wav\"\nlicense = \"CC0-1.0\"\nlabels = { artist = \"A\" }\n\
+                [[clip]]\nid = \"2\"\nsource = \"duo.wav\"\nlicense = \"CC0-1.0\"\nlabels = { artist = \"B\" }",
+    },
+    Code {
+        code: "T0805",
+        title: "one group is fixed to two parts",
+        why: "Clips that share a value of a group column are one group, also by way of others, and a group stands in \
+              one part. Two pins of one group cannot both hold.",
+        wrong: "labels = { artist = \"text\" }\n[split]\ngroups = [\"artist\", \"recording\"]\nparts = { a = 0.5, b = 0.5 }\n\
+                [split.pin]\nartist = { A = \"a\", B = \"b\" }\n\
+                [[clip]]\nid = \"1\"\nsource = \"duo.wav\"\nlicense = \"CC0-1.0\"\nlabels = { artist = \"A\" }\n\
+                [[clip]]\nid = \"2\"\nsource = \"duo.wav\"\nlicense = \"CC0-1.0\"\nlabels = { artist = \"B\" }",
+        right: "labels = { artist = \"text\" }\n[split]\ngroups = [\"artist\", \"recording\"]\nparts = { a = 0.5, b = 0.5 }\n\
+                [split.pin]\nartist = { A = \"a\" }\n\
+                [[clip]]\nid = \"1\"\nsource = \"duo.wav\"\nlicense = \"CC0-1.0\"\nlabels = { artist = \"A\" }\n\
+                [[clip]]\nid = \"2\"\nsource = \"duo.wav\"\nlicense = \"CC0-1.0\"\nlabels = { artist = \"B\" }",
+    },
+    Code {
+        code: "T0806",
+        title: "a clip moves to another part of the split",
+        why: "A group's part follows from the smallest of its values. A clip that was added since the last build has \
+              values of two groups, so these are one now, and some of their clips move. Results on the old parts \
+              and on the new ones cannot be compared. This is a warning, and is given until the next build.",
+        wrong: "# the clip that was added: it joins the artists A and B, who stood in different parts\n[[clip]]\n\
+                id = \"duo\"\nsource = \"session-of-a.wav\"\nlicense = \"CC0-1.0\"\nlabels = { artist = \"B\" }",
+        right: "labels = { artist = \"text\" }\n[split]\ngroups = [\"artist\", \"recording\"]\nparts = { a = 0.5, b = 0.5 }\n\
+                [split.pin]\nartist = { A = \"a\" }\n\
+                [[clip]]\nid = \"duo\"\nsource = \"session-of-a.wav\"\nlicense = \"CC0-1.0\"\nlabels = { artist = \"A\" }",
     },
 ];

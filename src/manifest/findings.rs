@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::names::quoted;
 use super::places::ClipPlace;
 use crate::error::Error;
 
@@ -67,6 +68,21 @@ impl Finding {
             format!("the range ends at {end} s, but the source ends at {duration:.3} s"),
         )
         .label("past the end of the source")
+    }
+
+    /// A new clip joins the group of `moved` to another one, which makes that clip and `n_moved` in all move from one
+    /// part of the split to another.
+    pub fn moves_clips(
+        joining: &ClipPlace,
+        (moved, id): (&ClipPlace, &str),
+        n_moved: usize,
+        [from, to]: [&str; 2],
+    ) -> Self {
+        let clips = if n_moved == 1 { "clip moves" } else { "clips move" };
+        let message = format!("{n_moved} {clips} from {} to {} of the split", quoted(from), quoted(to));
+        let finding = Self::warning("T0806", joining.id.clone(), message).label("joins two groups");
+        let finding = finding.also(moved.id.clone(), format!("{} moves", quoted(id)));
+        finding.hint("`[split.pin]` fixes the part of a group by one of its values")
     }
 
     /// Sets the words under the caret.

@@ -8,7 +8,9 @@ mod codes;
 mod columns;
 mod dataset;
 mod dates;
+mod evenness;
 mod findings;
+mod grouping;
 mod label_params;
 mod label_set;
 mod labels;
@@ -22,6 +24,7 @@ mod ranges;
 mod render;
 mod rows;
 mod schema;
+mod split;
 mod steps;
 mod structure;
 mod syntax;
@@ -40,13 +43,16 @@ mod hostile;
 
 pub use clip_tables::{OpenTables, TableFile, TablesRead, is_glob};
 pub use codes::{CODES, Code, explain};
+pub use evenness::{Counts, Evenness, Farthest, PartCount};
 pub use findings::{Finding, Findings, Severity};
+pub use grouping::{Grouping, RECORDING};
 pub use label_set::Labels;
 pub use labels::BUILT_IN_COLUMNS;
 pub use parse::{Outcome, parse, parse_with_tables};
 pub use places::ClipPlace;
 pub use render::{Style, render, to_github, to_json};
 pub use schema::schema;
+pub use split::Split;
 pub use text::Texts;
 
 use std::collections::BTreeMap;
@@ -79,6 +85,8 @@ pub struct Manifest {
     /// `[reduce.NAME.KIND]`, by name: what is computed from all rows of an embed step.
     #[schemars(default)]
     pub reduce: BTreeMap<String, Of<Reduce>>,
+    /// `[split]`: which clips must never be parted, and how large the parts shall be.
+    pub split: Option<Split>,
     /// `[[clip]]`: the clips; in a checked manifest sorted by id, with those of its clip tables.
     #[schemars(rename = "clip", length(min = 1))]
     pub clips: Vec<Clip>,

@@ -13,7 +13,7 @@ use super::steps::StepNames;
 use super::text::{Text, Texts};
 use super::tree::{items, table};
 use super::{
-    Manifest, OpenTables, TablesRead, clips, dataset, label_params, schema, steps, structure, syntax,
+    Manifest, OpenTables, TablesRead, clips, dataset, label_params, schema, split, steps, structure, syntax,
     vocabulary,
 };
 use crate::error::Error;
@@ -108,11 +108,14 @@ impl<'r> Read<'r> {
             segment: segment.into_iter().map(|(name, step)| (name, step.kind)).collect(),
             embed: steps::read::<Embed>(&tree, "embed", Some("segment"), &step_names, findings),
             reduce: steps::read::<Reduce>(&tree, "reduce", Some("embed"), &step_names, findings),
+            split: split::read(&tree, &vocabularies, findings),
             clips: Vec::new(),
             labels: vocabularies.vocabularies.clone(),
         };
         label_params::check(&tree, &manifest, &vocabularies, findings);
         manifest.clips = self.clips(&tree, &vocabularies);
+        let place = |clip: usize| self.origins[clip].place(&self.texts);
+        split::check(&tree, &manifest, place, &mut self.findings);
         manifest
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use super::contents::Contents;
 use super::ingredients::Clips;
 use super::needed::remember_release;
-use super::{Lock, Project, snapshot};
+use super::{Lock, Project, snapshot, splits};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Results, Sources, Task};
 use crate::run::{self, Event, Local, Outcome, Seen, Setting};
@@ -92,6 +92,15 @@ impl<'p> Planned<'p> {
         Ok(Self { plan, sources, lock, draft_is_current, draft_keys, clips: all_clips })
     }
 
+    /// Makes sure that the split leaks nothing, and says which clips it moves.
+    fn check_split(&self, project: &Project, listener: &(dyn Fn(&Event) + Sync)) -> Result<()> {
+        let (manifest, Clips { lines, splits, .. }) = (&project.manifest, &*self.clips);
+        splits::check_leaks(manifest, lines, splits)?;
+        let moves = self.lock.iter().flat_map(|lock| splits::moves_of_lines(manifest, lines, lock));
+        moves.for_each(|moved| listener(&Event::Warned(moved.words(manifest))));
+        Ok(())
+    }
+
     fn carry_out(
         &self,
         project: &Project,
@@ -160,6 +169,7 @@ pub fn build(project: &Project, store: &DiskStore, options: &Options) -> Result<
 
 fn build_once(project: &Project, store: &DiskStore, options: &Options) -> Result<Built> {
     let planned = Planned::knowing(options.seen, project, store)?;
+    planned.check_split(project, options.listener)?;
     let (mut built, results) =
         planned.carry_out(project, store, options, !planned.draft_is_current, |_| true)?;
     let may_write = built.failed.is_empty() || options.allow_failed;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::manifest::{Clip, Manifest};
+use crate::manifest::{Clip, Evenness, Manifest};
 use crate::text::{markdown, must_escape};
 
 /// Above this many clips the card counts licences instead of naming each clip's.
@@ -82,6 +82,7 @@ pub(super) fn card(manifest: &Manifest, tables: &[Listed]) -> String {
         push(format!("| {} | {files} | {} |", markdown(&config_name(table)), table.n_rows));
     }
     push(loading(tables));
+    Evenness::of(manifest).iter().for_each(|evenness| push(split(evenness)));
     push(licences(&manifest.clips));
     card
 }
@@ -122,6 +123,29 @@ fn loading(tables: &[Listed]) -> String {
          Or read the Parquet files with pyarrow, polars, pandas or DuckDB; join them on `clip_id` and `segment_id`.",
         quoted(&name)
     )
+}
+
+/// The parts of the split, and how the words of each label fall on them.
+fn split(evenness: &Evenness) -> String {
+    let mut text = "\n## Split\n\n| part | asked for | clips | groups |\n|---|--:|--:|--:|\n".to_owned();
+    for part in &evenness.parts {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let clips = percent(part.n_clips as f64 / evenness.n_clips as f64);
+        let (name, share) = (markdown(&part.name), percent(part.share));
+        let _ = writeln!(text, "| {name} | {share} | {} ({clips}) | {} |", part.n_clips, part.n_groups);
+    }
+    for counts in &evenness.labels {
+        let names: Vec<String> = evenness.parts.iter().map(|part| markdown(&part.name)).collect();
+        let _ = writeln!(text, "\n| {} | {} |", markdown(&counts.label), names.join(" | "));
+        let _ = writeln!(text, "|---|{}", "--:|".repeat(names.len()));
+        for (word, of_parts) in &counts.words {
+            let word = word.as_deref().map_or_else(|| "(none)".to_owned(), markdown);
+            let of_parts: Vec<String> = of_parts.iter().map(usize::to_string).collect();
+            let _ = writeln!(text, "| {word} | {} |", of_parts.join(" | "));
+        }
+    }
+    text.pop();
+    text
 }
 
 fn licences(clips: &[Clip]) -> String {
@@ -180,6 +204,20 @@ mod tests {
         for (license, lines) in cases {
             assert_eq!(license_lines(license), lines);
         }
+    }
+
+    #[test]
+    fn the_parts_are_counted_with_the_words_of_every_label() {
+        use crate::manifest::{Counts, PartCount};
+        let part = |name: &str, n_clips| PartCount { name: name.into(), share: 0.5, n_groups: 1, n_clips };
+        let words = vec![(None, vec![1, 0]), (Some("a|b".to_owned()), vec![0, 3])];
+        let labels = vec![Counts { label: "maqam".into(), words }];
+        let text = split(&Evenness { n_clips: 4, parts: vec![part("test", 1), part("train", 3)], labels });
+        assert!(text.contains("| train | 50.0 % | 3 (75.0 %) | 1 |\n"), "{text}");
+        assert!(
+            text.ends_with("| maqam | test | train |\n|---|--:|--:|\n| (none) | 1 | 0 |\n| a\\|b | 0 | 3 |"),
+            "{text}"
+        );
     }
 
     #[test]

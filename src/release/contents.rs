@@ -213,8 +213,8 @@ impl<'a> Contents<'a> {
     }
 
     fn joiner<'s>(&'s self, store: &'s dyn Store) -> Joiner<'s> {
-        let (manifest, lines) = (&self.project.manifest, &self.clips().lines);
-        Joiner { manifest, lines, results: self.results, store, failed: self.failed }
+        let (manifest, Clips { lines, splits, .. }) = (&self.project.manifest, &**self.clips());
+        Joiner { manifest, lines, splits, results: self.results, store, failed: self.failed }
     }
 
     fn make(

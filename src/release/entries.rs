@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::lock::{ClipLine, StepLine};
-use crate::manifest::{Clip, Dataset, Labels, Manifest, Of, Vocabulary};
+use crate::manifest::{Clip, Dataset, Labels, Manifest, Of, Split, Vocabulary};
 use crate::stages::{Params, Stage, non_default_params};
 use crate::store::Digest;
 
@@ -38,7 +38,7 @@ pub(super) fn clip_lines(manifest: &Manifest, source: impl Fn(usize) -> Option<D
     manifest.clips.iter().enumerate().map(line).collect()
 }
 
-/// The digest of everything in the manifest but its clips: dataset, vocabulary and steps.
+/// The digest of everything in the manifest but its clips: dataset, vocabulary, steps and split.
 ///
 /// Parameters at their defaults are left out, as they are from recipes.
 pub fn settings_digest(manifest: &Manifest) -> Digest {
@@ -47,6 +47,8 @@ pub fn settings_digest(manifest: &Manifest) -> Digest {
         dataset: (&'a str, &'a str, &'a str, &'a [String], &'a Option<String>),
         labels: BTreeMap<&'a str, Words<'a>>,
         steps: BTreeMap<String, (&'a str, &'a str, BTreeMap<String, serde_json::Value>)>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        split: Option<serde_json::Value>,
     }
     let Dataset { name, version, license, authors, description } = &manifest.dataset;
     let sorted = |params: Params| params.into_iter().collect();
@@ -56,8 +58,13 @@ pub fn settings_digest(manifest: &Manifest) -> Digest {
         steps: all_steps(manifest)
             .map(|step| (step.name, (step.of, step.kind, sorted(step.params))))
             .collect(),
+        split: manifest.split.as_ref().map(split_as_json),
     };
     canonical_digest("taqsim 2026-11-21 settings v1", &settings)
+}
+
+fn split_as_json(Split { groups, parts, seed, pin }: &Split) -> serde_json::Value {
+    serde_json::json!({ "groups": groups, "parts": parts, "pin": pin, "seed": seed })
 }
 
 /// The steps of the manifest as they stand in the lock.
@@ -158,13 +165,17 @@ mod tests {
 
     #[test]
     fn settings_are_all_of_a_manifest_but_its_clips() {
-        let edits: [fn(&mut Manifest); 6] = [
+        let edits: [fn(&mut Manifest); 7] = [
             |manifest| manifest.dataset.version.push('1'),
             |manifest| manifest.dataset.authors.clear(),
             |manifest| _ = manifest.labels.insert("live".into(), Vocabulary::Text),
             |manifest| manifest.normalize.true_peak = -2.0,
             |manifest| manifest.embed.clear(),
             |manifest| manifest.reduce.values_mut().for_each(|reduce| reduce.of.push('x')),
+            |manifest| {
+                let (groups, parts, pin) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+                manifest.split = Some(Split { groups, parts, seed: 0, pin });
+            },
         ];
         let manifest = fixture::manifest();
         let mut digests = std::collections::BTreeSet::from([settings_digest(&manifest)]);
@@ -173,7 +184,7 @@ mod tests {
             edit(&mut edited);
             digests.insert(settings_digest(&edited));
         }
-        assert_eq!(digests.len(), 7);
+        assert_eq!(digests.len(), 8);
         let without_clips = Manifest { clips: Vec::new(), ..manifest.clone() };
         assert_eq!(settings_digest(&without_clips), settings_digest(&manifest));
     }

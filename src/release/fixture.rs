@@ -147,6 +147,7 @@ pub(super) fn manifest() -> Manifest {
             .into(),
         reduce: [("map".to_owned(), Of { of: "timbre".into(), kind: Reduce::every_kind().swap_remove(0) })]
             .into(),
+        split: None,
         clips: vec![
             clip("b", vec![], &[("section", text("all"))]),
             clip("gürültü", vec![], &[]),
@@ -252,7 +253,7 @@ pub(super) fn join(
     failed: &BTreeMap<String, String>,
 ) -> Result<Vec<Table>> {
     let (manifest, lines) = (manifest(), lines());
-    let joiner = Joiner { manifest: &manifest, lines: &lines, results, store, failed };
+    let joiner = Joiner { manifest: &manifest, lines: &lines, splits: &[], results, store, failed };
     let (batch, rest) = joiner.batch(&[0, 1, 2])?;
     assert!(rest.is_empty());
     let mut tables = joiner.tables(&batch)?;

@@ -7,6 +7,7 @@ use super::entries::clip_lines;
 use super::lock::ClipLine;
 use super::parts::Layout;
 use super::settings_digest;
+use super::splits::parts_of_clips;
 use crate::manifest::{Clip, Manifest};
 use crate::plan::{Results, Sources};
 use crate::store::{Digest, Recipe};
@@ -27,6 +28,8 @@ pub(super) enum Group {
 pub(super) struct Clips {
     /// The line of each clip in the lock, in the manifest's order.
     pub(super) lines: Vec<ClipLine>,
+    /// The part of the split that each clip stands in; nothing where there is no split.
+    pub(super) splits: Vec<Arc<str>>,
     /// The clips of each part, by index.
     pub(super) parts: Vec<Vec<usize>>,
 }
@@ -34,7 +37,8 @@ pub(super) struct Clips {
 impl Clips {
     pub(super) fn of(manifest: &Manifest, sources: &Sources, layout: Layout) -> Self {
         let lines = clip_lines(manifest, |clip| sources.digest(clip));
-        Self { lines, parts: layout.clips_of_parts(&manifest.clips) }
+        let splits = parts_of_clips(manifest);
+        Self { lines, splits, parts: layout.clips_of_parts(&manifest.clips) }
     }
 }
 
@@ -52,8 +56,8 @@ impl Ingredients {
         results: &Results,
         failed: &BTreeMap<String, String>,
     ) -> Self {
-        let Clips { lines, parts } = &*clips;
-        let view = View::of(manifest, lines, results, failed);
+        let Clips { lines, splits, parts } = &*clips;
+        let view = View::of(manifest, (lines, splits), results, failed);
         let settings = settings_digest(manifest);
         let mut groups = vec![(Group::Clips, view.recipes_of_clips(parts, settings))];
         for (name, reduce) in &manifest.reduce {
@@ -68,6 +72,7 @@ impl Ingredients {
 struct View<'a> {
     manifest: &'a Manifest,
     lines: &'a [ClipLine],
+    splits: &'a [Arc<str>],
     results: &'a Results<'a>,
     failed: &'a BTreeMap<String, String>,
     /// The segment and embed steps, by their names among the results.
@@ -78,13 +83,13 @@ struct View<'a> {
 impl<'a> View<'a> {
     fn of(
         manifest: &'a Manifest,
-        lines: &'a [ClipLine],
+        (lines, splits): (&'a [ClipLine], &'a [Arc<str>]),
         results: &'a Results<'a>,
         failed: &'a BTreeMap<String, String>,
     ) -> Self {
         let segments = manifest.segment.keys().map(|name| format!("segment.{name}")).collect();
         let embeds = manifest.embed.keys().map(|name| format!("embed.{name}")).collect();
-        Self { manifest, lines, results, failed, segments, embeds }
+        Self { manifest, lines, splits, results, failed, segments, embeds }
     }
 
     fn recipes_of_clips(&self, parts: &[Vec<usize>], settings: Digest) -> Vec<Recipe> {
@@ -124,6 +129,7 @@ impl<'a> View<'a> {
         let line = &self.lines[clip];
         bytes.extend_from_slice(line.entry.as_bytes());
         push_digest(bytes, line.source);
+        self.splits.get(clip).iter().for_each(|split| push_text(bytes, split));
         self.push_segments(bytes, clip);
         if self.results.whole(Some(clip)).is_none() {
             push_outputs(bytes, self.results, "normalize", Some(clip), &["measures"]);

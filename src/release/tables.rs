@@ -1,6 +1,7 @@
-//! Joining what was computed with ids, labels and licences into tables.
+//! Joining what was computed with ids, labels, licences and the split into tables.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::lock::ClipLine;
 use super::rows::Rows;
@@ -24,6 +25,8 @@ pub(super) struct Joiner<'a> {
     pub(super) manifest: &'a Manifest,
     /// Of each clip, in the manifest's order.
     pub(super) lines: &'a [ClipLine],
+    /// The part of the split that each clip stands in; nothing where there is no split.
+    pub(super) splits: &'a [Arc<str>],
     pub(super) results: &'a Results<'a>,
     pub(super) store: &'a dyn Store,
     /// Why clips failed, by id.
@@ -180,6 +183,10 @@ impl Joiner<'_> {
         ];
         let labels = clips.iter().map(|clip| [&clip.labels].into()).collect::<Vec<_>>();
         columns.extend(self.label_columns(&labels));
+        if self.manifest.split.is_some() {
+            let split = |clip: &usize| self.splits.get(*clip).map(|part| part.to_string());
+            columns.push(("split".to_owned(), Values::Texts(batch.clips.iter().map(split).collect())));
+        }
         columns.extend(measure_columns(batch));
         Table::new("clips", columns)
     }

@@ -19,5 +19,6 @@ mod readme;
 mod same_bits;
 mod segments;
 mod space;
+mod split;
 mod survival;
 mod verification;
