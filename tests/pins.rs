@@ -18,11 +18,12 @@ use taqsim::store::Digest;
 
 /// For each kind: version and defaults, then every output and its digest.
 const PINS: &str = r#"
-normalize v4 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
+normalize v5 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
   audio b90f979ddc949bfccac39ba8651f9c20b1a1e9f7ef0350b0b866ef6788e4e4d6
   ranges 6b78cd65589b6d447fdb848c74040820f6b1d4b35637b83b8db6d8be65bc5bf2
-  measures 3434c748f59fcf2593497b6985ae101c290fda71ef0a2f4f0f732f055d19db03
+  measures 7a8fff28ff084350b14f11c6bf61f824f0e38b46d8ba57b02099292b2775bbfb
   drawn f822a47e177847022bf581cfbd615dd4057ee95a2f38ebda89d8caf2d185443c
+  fingerprint e02fa4e38481f5d47b0adaa4dc730a1fa25dcd4eb9713e9808618aa342d536b6
 segment.whole v1 {}
   spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
 segment.ranges v2 {}

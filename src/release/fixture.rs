@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::manifest::{Clip, Dataset, Label, Manifest, Of, Range, Vocabulary};
 use crate::plan::{Observed, Results, Sources, Task, Tasks};
 use crate::run::Roots;
+use crate::signal::quality::Quality;
 use crate::stages::{
     Embed, Frame, Input, Measures, Normalize, Pieces, RangeOfMaster, Reduce, Segment, Span, Spans, Values,
 };
@@ -222,6 +223,8 @@ fn measures(n: usize) -> Measures {
         codec: "pcm_s16le".into(),
         sample_rate_hz: 48_000,
         channels: 2,
+        bit_depth: Some(16),
+        pcm_blake3: format!("{n}"),
         duration_s: n as f64,
         loudness_lufs: (n == 1).then_some(-20.5),
         loudness_range_lu: Some(6.5),
@@ -230,6 +233,7 @@ fn measures(n: usize) -> Measures {
         true_peak_dbtp: Some(-3.0),
         channels_to_master: "mean of FL FR".into(),
         gain_db: -2.5,
+        quality: Quality::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::plan::{Results, Sources};
 use crate::store::{Digest, Recipe};
 
 /// Raised whenever tables are joined otherwise, or their files are written otherwise.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Tables that are made in one go of the clips of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]

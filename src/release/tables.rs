@@ -10,7 +10,7 @@ use super::table::Table;
 use crate::error::{Error, Result};
 use crate::manifest::{Clip, Label, Labels, Manifest, Vocabulary};
 use crate::plan::{Results, content_order};
-use crate::stages::{Frame, Input, Mark, Marks, Measures, Pieces, Spans, Values};
+use crate::stages::{Frame, Input, MEASURES, Mark, Marks, Measure, Measures, Pieces, Spans, Values};
 use crate::store::{Digest, Store};
 
 /// A batch is full with this many clips ...
@@ -304,30 +304,26 @@ fn label_values<'a>(vocabulary: &Vocabulary, labels: impl Iterator<Item = Option
     }
 }
 
-fn measure_columns(batch: &Batch) -> [(String, Values); 11] {
-    let of = |clip: &usize| batch.built.get(clip).map(|built| &built.measures);
-    let floats = |get: fn(&Measures) -> Option<f64>| {
-        Values::Floats(batch.clips.iter().map(|clip| of(clip).and_then(get)).collect())
+/// What was measured of each clip, a column a measure; the codec after the duration.
+fn measure_columns(batch: &Batch) -> Vec<(String, Values)> {
+    let measures = |clip: &usize| batch.built.get(clip).map(|built| &built.measures);
+    let column = |measure: &Measure| {
+        let values = batch.clips.iter().map(|clip| measures(clip).and_then(measure.of));
+        let values = match measure.is_whole {
+            true => Values::Ints(values.map(|value| value.map(|value| value as i64)).collect()),
+            false => Values::Floats(values.collect()),
+        };
+        (measure.name.to_owned(), values)
     };
-    let ints = |get: fn(&Measures) -> u32| {
-        Values::Ints(batch.clips.iter().map(|clip| of(clip).map(|found| i64::from(get(found)))).collect())
+    let text = |name: &str, of: fn(&Measures) -> &String| {
+        let texts = batch.clips.iter().map(|clip| measures(clip).map(|measures| of(measures).clone()));
+        (name.to_owned(), Values::Texts(texts.collect()))
     };
-    let texts = |get: fn(&Measures) -> &String| {
-        Values::Texts(batch.clips.iter().map(|clip| of(clip).map(|measures| get(measures).clone())).collect())
-    };
-    [
-        ("duration_s".to_owned(), floats(|measures| Some(measures.duration_s))),
-        ("codec".to_owned(), texts(|measures| &measures.codec)),
-        ("sample_rate_hz".to_owned(), ints(|measures| measures.sample_rate_hz)),
-        ("channels".to_owned(), ints(|measures| measures.channels)),
-        ("loudness_lufs".to_owned(), floats(|measures| measures.loudness_lufs)),
-        ("loudness_range_lu".to_owned(), floats(|measures| measures.loudness_range_lu)),
-        ("momentary_max_lufs".to_owned(), floats(|measures| measures.momentary_max_lufs)),
-        ("short_term_max_lufs".to_owned(), floats(|measures| measures.short_term_max_lufs)),
-        ("true_peak_dbtp".to_owned(), floats(|measures| measures.true_peak_dbtp)),
-        ("channels_to_master".to_owned(), texts(|measures| &measures.channels_to_master)),
-        ("gain_db".to_owned(), floats(|measures| Some(measures.gain_db))),
-    ]
+    let mut columns: Vec<_> = MEASURES.iter().map(column).collect();
+    columns.insert(1, text("codec", |measures| &measures.codec));
+    columns.push(text("channels_to_master", |measures| &measures.channels_to_master));
+    columns.push(text("pcm_blake3", |measures| &measures.pcm_blake3));
+    columns
 }
 
 #[cfg(test)]

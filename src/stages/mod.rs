@@ -7,6 +7,7 @@ mod frame;
 mod from_label;
 mod input;
 mod master;
+mod measures;
 mod values;
 
 pub mod embed;
@@ -18,6 +19,7 @@ pub use frame::{Frame, Values};
 pub use from_label::{FromLabel, OrLabel};
 pub use input::{Input, Inputs, Reader};
 pub use master::Master;
+pub use measures::{DUPLICATE, MEASURES, Measure};
 pub use normalize::Normalize;
 pub use values::{Mark, Marks, Measures, Pieces, RangeOfMaster, Span, Spans};
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Input;
 use crate::error::{Error, Result};
+use crate::signal::quality::Quality;
 
 /// The pieces of the source that a master holds, laid end to end, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +77,10 @@ pub struct Measures {
     pub sample_rate_hz: u32,
     /// Of the source.
     pub channels: u32,
+    /// Bits of a sample, as the source declares them; none of lossy codecs.
+    pub bit_depth: Option<u32>,
+    /// The digest of the decoded samples of the clip's ranges, before anything is done to them.
+    pub pcm_blake3: String,
     /// Of the clip: the sum of its ranges, s.
     pub duration_s: f64,
     /// Integrated loudness of the clip's ranges in the source, LUFS; none where it is undefined.
@@ -93,6 +98,8 @@ pub struct Measures {
     pub channels_to_master: String,
     /// The gain that was applied, dB.
     pub gain_db: f64,
+    /// What the quality gate measures of the clip's ranges in the source.
+    pub quality: Quality,
 }
 
 fn is_zero(frames: &u64) -> bool {

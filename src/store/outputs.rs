@@ -17,7 +17,8 @@ pub struct OutputDigests(Arc<[(Name, Digest)]>);
 type Name = Cow<'static, str>;
 
 /// The names that stages give to their outputs.
-const OF_STAGES: [&str; 8] = ["audio", "drawn", "features", "marks", "measures", "ranges", "rows", "spans"];
+const OF_STAGES: [&str; 10] =
+    ["audio", "drawn", "features", "fingerprint", "marks", "measures", "pairs", "ranges", "rows", "spans"];
 
 impl OutputDigests {
     /// The digest of the output called `name`.

@@ -68,7 +68,7 @@ impl Bandwidth {
         let levels = self.levels()?;
         let most = levels.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let at = levels.iter().rposition(|level| *level > most - RANGE)?;
-        (most > db_of_step(0)).then(|| at as f64 * self.bin_hz)
+        (most > db_of_step(0)).then_some(at as f64 * self.bin_hz)
     }
 
     /// Where the 95th percentile of the power over time drops by 25 dB or more within 500 Hz, above 8 kHz and below
