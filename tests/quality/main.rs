@@ -92,7 +92,7 @@ fn a_drum_loop_raises_percussion_and_breaks_the_line() {
     let together: Vec<f64> = alone.iter().zip(drums(15.0)).map(|(pluck, drum)| pluck + drum).collect();
     let (alone, together) = (measured(&alone), measured(&together));
     assert!(alone.percussion.unwrap() < 0.3 && together.percussion.unwrap() > 0.3, "{alone:?}\n{together:?}");
-    assert!(alone.single_line.unwrap() > 0.8, "{alone:?}");
+    assert!(alone.single_line.unwrap() > 0.75, "{alone:?}");
     assert!(together.single_line.unwrap() < alone.single_line.unwrap() - 0.1, "{together:?}");
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn plucks(seed: u64, seconds: f64) -> Vec<f64> {
             let age = i as f64 / RATE;
             let fade = ((length - i) as f64 / 441.0).min(1.0) * (i as f64 / 88.0).min(1.0);
             let tone: f64 = (1..12)
-                .map(|k| f64::from(k))
+                .map(f64::from)
                 .map(|k| (TAU * hz * k * age).sin() * (-age * (1.5 + k)).exp() / k)
                 .sum();
             *sample = level * fade * tone;
