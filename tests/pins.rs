@@ -10,9 +10,10 @@ use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use serde_json::Value;
+use taqsim::signal::duplicates::Fingerprint;
 use taqsim::stages::{
-    Context, Embed, Frame, Input, Inputs, Normalize, Pieces, RangeOfMaster, Reduce, Segment, Span, Spans,
-    Stage, Values,
+    Context, Duplicates, Embed, Frame, Input, Inputs, Normalize, Pieces, RangeOfMaster, Reduce, Segment,
+    Span, Spans, Stage, Values,
 };
 use taqsim::store::Digest;
 
@@ -24,6 +25,8 @@ normalize v5 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100
   measures 7a8fff28ff084350b14f11c6bf61f824f0e38b46d8ba57b02099292b2775bbfb
   drawn f822a47e177847022bf581cfbd615dd4057ee95a2f38ebda89d8caf2d185443c
   fingerprint e02fa4e38481f5d47b0adaa4dc730a1fa25dcd4eb9713e9808618aa342d536b6
+duplicates v1 {}
+  pairs ebede09ed387190b6555f2d6a44d02d8ced3a94dc558a6d0459e6a650f90bea0
 segment.whole v1 {}
   spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469
 segment.ranges v2 {}
@@ -76,6 +79,7 @@ reduce.hdbscan v1 {"metric":"euclidean","min_cluster_size":5,"min_samples":0,"sc
 fn no_kind_changes_what_it_computes_without_a_new_version() {
     let normalize = Normalize::default();
     let mut found = lines("normalize", serde_json::to_value(&normalize).unwrap(), &normalize);
+    found.extend(lines("duplicates", Value::Object(serde_json::Map::new()), &Duplicates));
     for kind in Segment::every_kind() {
         found.extend(lines_of_kind("segment", kind.kind(), &kind, kind.stage()));
     }
@@ -126,6 +130,7 @@ fn inputs() -> Inputs {
     inputs.push("ranges", Input::bytes(pieces.to_bytes()));
     inputs.push("drawn", Input::bytes(pieces.to_bytes()));
     inputs.push("spans", Input::bytes(Spans { spans: vec![long, short], ..Spans::default() }.to_bytes()));
+    (0..3).for_each(|clip| inputs.push("fingerprint", Input::bytes(fingerprint(clip).to_bytes())));
     (0..3).for_each(|clip| inputs.push("features", Input::bytes(features(clip).to_bytes())));
     inputs
 }
@@ -149,6 +154,15 @@ fn audio(n: u32) -> Vec<u8> {
     wav.extend((n * 3).to_le_bytes());
     wav.extend(data);
     wav
+}
+
+/// Twenty seconds; the third has three quarters of the first.
+fn fingerprint(clip: u64) -> Fingerprint {
+    let mut noise = Noise(clip % 2 + 3);
+    let words = (0..320).map(|_| noise.next_24_bits().unsigned_abs() << 8 | 1);
+    let words = words.skip(if clip == 2 { 80 } else { 0 }).collect::<Vec<_>>();
+    let landmarks = (0..words.len() as u32).step_by(10).collect();
+    Fingerprint { words, landmarks }
 }
 
 /// Ten rows of six numbers.

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::talk::count;
 use super::{Global, Talk, allocator, project};
 use crate::error::{Error, Result};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Then};
 use crate::plan::{Plan, Task};
 use crate::release::{self, Built, Looked, Options, Project, UpToDate};
 use crate::run::Seen;
@@ -78,6 +78,7 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         None => release::build(&project, &store, &options)?,
     };
     say_failures(&built, talk);
+    say_gate(&built, &project.manifest, talk);
     talk.say(fact(&project, &built, selection.is_some()));
     let all_well = built.failed_steps.is_empty() && (built.failed.is_empty() || built.lock.is_some());
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -137,10 +138,8 @@ impl Selection {
     /// Whether a step is the one asked for, or one that it reads from, near or far.
     fn has_step(&self, plan: &Plan, step: usize) -> bool {
         let Some(name) = &self.step else { return true };
-        let reads = |later: &crate::plan::Step| {
-            later.wires.iter().any(|wire| wire.from == crate::plan::From::Step(step))
-        };
-        let later = (step + 1..plan.tasks.steps.len()).filter(|later| reads(&plan.tasks.steps[*later]));
+        let waits = |later: &usize| plan.tasks.steps[*later].waits_for().contains(&step);
+        let later = (step + 1..plan.tasks.steps.len()).filter(waits);
         plan.tasks.steps[step].name == *name || later.into_iter().any(|later| self.has_step(plan, later))
     }
 }
@@ -198,6 +197,26 @@ pub(super) fn say_failures(built: &Built, talk: &Talk) {
 
 fn about(what: String, error: &Error) -> Error {
     Error { message: format!("{what}: {}", error.message), ..error.clone() }
+}
+
+/// How many of the clips that the gate leaves out are named.
+const N_LEFT_OUT: usize = 20;
+
+/// Names the clips that the gate leaves out, and counts those that it flags.
+fn say_gate(built: &Built, manifest: &Manifest, talk: &Talk) {
+    let verdicts = || built.verdicts.iter().flat_map(|verdicts| verdicts.iter());
+    let of = |then: Then| verdicts().filter(move |(_, verdict)| verdict.then() == Some(then));
+    for (clip, verdict) in of(Then::Exclude).take(N_LEFT_OUT) {
+        talk.warning(format!("clip `{}` is left out: {}", manifest.clips[clip].id, verdict.reason()));
+    }
+    let n_more = of(Then::Exclude).count().saturating_sub(N_LEFT_OUT);
+    if n_more > 0 {
+        talk.warning(format!("{} left out", count(n_more, "more clip")));
+    }
+    let n_flagged = of(Then::Warn).count();
+    if n_flagged > 0 {
+        talk.say(format!("{} flagged by the gate: see `taqsim check --audio`", count(n_flagged, "clip")));
+    }
 }
 
 /// The one line that a build ends with.

@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::build::CANCELLED;
 use super::findings::{self, Form};
 use super::talk::count;
-use super::{Global, Talk, project};
+use super::{Global, Talk, audio, project};
 use crate::error::Result;
-use crate::manifest::{Evenness, Farthest, Finding, Manifest, Outcome};
+use crate::manifest::{Evenness, Farthest, Finding, Manifest, Outcome, to_json};
 use crate::release::{Lock, Move, moves};
 use crate::run::{Roots, probe};
+use crate::stages::Frame;
 
 /// Check the manifest, and that its sources are there and long enough
 #[derive(Debug, clap::Args)]
@@ -20,6 +22,9 @@ pub(super) struct Args {
     /// Look at the manifest only, not at the sources
     #[arg(long)]
     no_sources: bool,
+    /// Decode every clip, measure it, and hold it against the limits of `[gate]`; what was measured is kept for `build`
+    #[arg(long, conflicts_with = "no_sources")]
+    audio: bool,
 }
 
 pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode> {
@@ -36,7 +41,11 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         findings.into_iter().for_each(|finding| outcome.findings.push(finding));
         outcome.findings.sort();
     }
-    talk.data(&findings::as_data(&outcome, args.format))?;
+    let clips = match (outcome.manifest.clone(), args.audio) {
+        (Some(manifest), true) => Some(audio::examine(manifest, &mut outcome, global, talk, &CANCELLED)?),
+        _ => None,
+    };
+    talk.data(&data(&outcome, clips.as_ref(), args.format))?;
     if args.format == Form::Human {
         findings::say(&outcome, talk);
     }
@@ -45,7 +54,11 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
             let dataset = &manifest.dataset;
             let clips = count(manifest.clips.len(), "clip");
             Evenness::of(manifest).iter().flat_map(words).for_each(|line| talk.say(line));
-            talk.say(format!("{} {}: {clips}, nothing wrong", dataset.name, dataset.version));
+            let found = match outcome.findings.len() + outcome.findings.omitted() {
+                0 => "nothing wrong".to_owned(),
+                n => count(n, "warning"),
+            };
+            talk.say(format!("{} {}: {clips}, {found}", dataset.name, dataset.version));
             Ok(ExitCode::SUCCESS)
         }
         _ => {
@@ -84,6 +97,19 @@ fn words(evenness: &Evenness) -> Vec<String> {
         lines.push(format!("split: {label} `{word}` is {here} of {part}, and {all} of all"));
     }
     lines
+}
+
+/// The findings and, where clips were measured, their measures.
+fn data(outcome: &Outcome, clips: Option<&Frame>, form: Form) -> String {
+    match (form, clips) {
+        (Form::Human, Some(clips)) => audio::as_text(clips),
+        (Form::Json, Some(clips)) => {
+            let mut json = to_json(&outcome.findings, &outcome.texts);
+            json["clips"] = audio::as_json(clips);
+            format!("{json:#}\n")
+        }
+        _ => findings::as_data(outcome, form),
+    }
 }
 
 fn look_at_sources(manifest: &Manifest, roots: &Roots, outcome: &Outcome) -> Vec<Finding> {

@@ -2,6 +2,7 @@
 
 mod add;
 mod allocator;
+mod audio;
 mod build;
 mod cache;
 mod check;

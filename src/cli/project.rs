@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::talk::duration;
 use super::{Global, Talk, findings};
 use crate::error::{Error, Result};
-use crate::manifest::{self, Outcome};
+use crate::manifest::{self, Manifest, Outcome};
 use crate::release::Project;
 use crate::run::{Roots, open_tables};
 use crate::store::{CacheLock, Digest, DiskStore, Holder};
@@ -26,11 +26,17 @@ pub(super) fn open(global: &Global, talk: &Talk) -> Result<Project> {
     let Some(manifest) = outcome.manifest else {
         return Err(findings::summary(&outcome));
     };
+    let (globs, has_warnings) = (outcome.tables.globs, !outcome.findings.is_empty());
+    Ok(Project { read, globs, has_warnings, ..project_of(folder, manifest, global)? })
+}
+
+/// A project of a manifest that was read already, as far as that tells.
+pub(super) fn project_of(folder: PathBuf, manifest: Manifest, global: &Global) -> Result<Project> {
     Ok(Project {
         manifest,
-        read,
-        globs: outcome.tables.globs,
-        has_warnings: !outcome.findings.is_empty(),
+        read: Vec::new(),
+        globs: Vec::new(),
+        has_warnings: false,
         roots: Roots::new(&folder, &global.roots)?,
         other_roots: global.roots.clone(),
         cache: cache(&folder, global),

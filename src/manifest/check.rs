@@ -146,7 +146,6 @@ fn everything_that_is_wrong_is_found_at_its_place() {
     };
     let cases: Vec<(String, &[&str])> = vec![
         ("x = 1\ny = 2".into(), &["T0103 1:1", "T0103 2:1"]),
-        ("[gate]\nclipping = 1".into(), &["T0103 1:2"]),
         ("[split]".into(), &["T0105 1:1"]),
         ("[split]\nparts = { Train = 0.5, b = 0.25 }".into(), &["T0801 2:9", "T0801 2:11"]),
         ("[split]\nparts = { a = 1 }\ngroups = [\"artits\"]".into(), &["T0305 3:11"]),
@@ -156,6 +155,13 @@ fn everything_that_is_wrong_is_found_at_its_place() {
             "[split]\nparts = { a = 1 }\n[split.pin.recording]\n\"demo.wav\" = \"b\"\nz = \"a\"".into(),
             &["T0802 4:14", "T0803 5:1"],
         ),
+        ("[gate]\nclipping = 1".into(), &["T0104 2:12"]),
+        ("[gate]\nclippin = { max = 1 }".into(), &["T0103 2:1"]),
+        ("[gate]\nsnr_db = { then = \"fail\" }".into(), &["T0901 2:10"]),
+        ("[gate]\nsnr_db = [{ min = 2 }, { min = 2, max = 1 }]".into(), &["T0901 2:24"]),
+        ("[gate]\nsnr_db = { min = 2, then = \"stop\" }".into(), &["T0107 2:28"]),
+        ("[gate.labels]\nsung = { is = false }".into(), &["T0305 2:1"]),
+        (clip("accept = [\"percusion\"]"), &["T0107 5:11"]),
         ("clips = \"clips.csv\"".into(), &["T0507 1:9"]),
         (
             "clips = [\"a.txt\", 3, \"/a.csv\", \"../*.csv\"]".into(),
@@ -358,7 +364,7 @@ fn every_key_of_the_schema_is_in_the_full_example() {
 #[test]
 fn every_code_is_raised_by_its_wrong_example_and_not_by_its_right_one() {
     // What is no text, or is only found out when sources or the lock are read, has no manifest that raises it.
-    const WITHOUT_EXAMPLE: [&str; 4] = ["T0101", "T0701", "T0702", "T0806"];
+    const WITHOUT_EXAMPLE: [&str; 6] = ["T0101", "T0701", "T0702", "T0806", "T0902", "T0903"];
     for code in CODES {
         let raised = codes(code.wrong);
         let as_expected = raised.iter().any(|raised| raised.starts_with(code.code));

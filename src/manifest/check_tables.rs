@@ -266,19 +266,20 @@ fn clip_of(nth: usize, (id, origin, ranges, artist, tonic, live): Parts) -> Clip
         origin: origin.map(|origin| names::nfc(&origin)),
         ranges: ranges.into_iter().map(range).collect(),
         labels: labels.into_iter().flatten().collect(),
+        accept: ["percussion", "snr_db"][..nth % 3].iter().map(ToString::to_string).collect(),
     }
 }
 
 /// The clips as a table.
 fn written(clips: &[Clip], delimiter: u8) -> String {
     let separator = char::from(delimiter);
-    let mut text = ["id", "source", "license", "origin", "ranges", "artist", "tonic", "live"]
+    let mut text = ["id", "source", "license", "origin", "ranges", "accept", "artist", "tonic", "live"]
         .join(&separator.to_string());
     for clip in clips {
         let ranges: Vec<String> =
             clip.ranges.iter().map(|range| format!("{}-{}", range.start, range.end)).collect();
         let mut cells = vec![clip.id.clone(), clip.source.clone(), clip.license.clone()];
-        cells.extend([clip.origin.clone().unwrap_or_default(), ranges.join(";")]);
+        cells.extend([clip.origin.clone().unwrap_or_default(), ranges.join(";"), clip.accept.join(" ; ")]);
         cells.extend(["artist", "tonic", "live"].map(|name| match clip.labels.get(name) {
             Some(Label::Text(text)) => text.to_string(),
             Some(Label::Number(number)) => format!("{number:?}"),

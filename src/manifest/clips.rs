@@ -10,7 +10,7 @@ use super::names::{nfc, quoted};
 use super::places::{ClipPlace, Origin};
 use super::tree::{Node, items, spanned_text, table, text};
 use super::vocabulary::Vocabularies;
-use super::{Clip, Labels, Range, licences, paths, ranges};
+use super::{Clip, Labels, Range, gate, licences, paths, ranges};
 use crate::text::any_must_escape;
 
 /// Reads all clips that stand in the manifest itself, and where they stand.
@@ -51,6 +51,7 @@ impl Reader<'_> {
             origin: self.origin(table),
             ranges: self.ranges(nodes),
             labels: self.labels(table),
+            accept: gate::accepted(table),
         };
         let ranges = nodes.iter().map(Node::span).collect();
         (clip, ClipPlace { id: id_span, source: source_span, ranges })

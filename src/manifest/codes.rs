@@ -33,7 +33,7 @@ impl fmt::Display for Code {
 }
 
 /// Every code, in order: 01 the file and its structure, 02 the dataset, 03 labels, 04 steps, 05 clips,
-/// 06 ranges, 07 what is only found out when sources are read, 08 the split.
+/// 06 ranges, 07 what is only found out when sources are read, 08 the split, 09 the quality gate.
 pub const CODES: &[Code] = &[
     Code {
         code: "T0101",
@@ -420,5 +420,31 @@ pub const CODES: &[Code] = &[
         right: "labels = { artist = \"text\" }\n[split]\ngroups = [\"artist\", \"recording\"]\nparts = { a = 0.5, b = 0.5 }\n\
                 [split.pin]\nartist = { A = \"a\" }\n\
                 [[clip]]\nid = \"duo\"\nsource = \"session-of-a.wav\"\nlicense = \"CC0-1.0\"\nlabels = { artist = \"A\" }",
+    },
+    Code {
+        code: "T0901",
+        title: "a limit that means nothing",
+        why: "A limit of `[gate]` has a `min`, a `max` or both, the lesser one as `min`. Several limits of one measure \
+              stand in an array; an empty array is no limit at all, not even the default one.",
+        wrong: "[gate]\nsnr_db = { then = \"exclude\" }",
+        right: "[gate]\nsnr_db = { min = 20.0, then = \"exclude\" }",
+    },
+    Code {
+        code: "T0902",
+        title: "a clip breaks a limit",
+        why: "A measure of the clip, or a label, is not within its limit in `[gate]`, or within the default one. With \
+              `then = \"warn\"` the clip is flagged, with `\"exclude\"` it is left out of all tables but `clips`, with \
+              `\"fail\"` the build fails. Listen to it; if it is as it should be, let the clip accept the measure, or \
+              choose another limit. docs/GATE.md says what each number means and how far it can be trusted.",
+        wrong: "[[clip]]\nid = \"a\"\nsource = \"staccato.flac\"\nlicense = \"CC0-1.0\"",
+        right: "[[clip]]\nid = \"a\"\nsource = \"staccato.flac\"\nlicense = \"CC0-1.0\"\naccept = [\"percussion\"]",
+    },
+    Code {
+        code: "T0903",
+        title: "a clip cannot be measured",
+        why: "The source is there, but it cannot be decoded: it is damaged, cut short, or of a kind that cannot be \
+              read. Other clips are measured all the same.",
+        wrong: "[[clip]]\nid = \"a\"\nsource = \"damaged.mp3\"\nlicense = \"CC0-1.0\"",
+        right: "[[clip]]\nid = \"a\"\nsource = \"whole.mp3\"\nlicense = \"CC0-1.0\"",
     },
 ];

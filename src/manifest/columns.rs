@@ -39,7 +39,7 @@ pub(super) struct LabelColumn<'v> {
 }
 
 /// The keys of a clip that are columns.
-pub(super) const KEYS: [&str; 5] = ["id", "source", "license", "origin", "ranges"];
+pub(super) const KEYS: [&str; 6] = ["id", "source", "license", "origin", "ranges", "accept"];
 
 /// Of [`KEYS`], these have to be there.
 const N_REQUIRED: usize = 3;

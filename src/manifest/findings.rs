@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use super::gate::{self, Then};
 use super::names::quoted;
 use super::places::ClipPlace;
 use crate::error::Error;
+use crate::text::printable;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,6 +85,27 @@ impl Finding {
         let finding = Self::warning("T0806", joining.id.clone(), message).label("joins two groups");
         let finding = finding.also(moved.id.clone(), format!("{} moves", quoted(id)));
         finding.hint("`[split.pin]` fixes the part of a group by one of its values")
+    }
+
+    /// A clip's source is there, but cannot be measured, for `cause`.
+    pub fn clip_unmeasured(clip: &ClipPlace, cause: &Error) -> Self {
+        let finding = Self::error("T0903", clip.source.clone(), cause.message.clone());
+        cause.hints.iter().fold(finding, |finding, hint| finding.hint(hint.clone()))
+    }
+
+    /// The clip `id` breaks a limit of `[gate]`, in words `why`.
+    pub fn limit_broken(clip: &ClipPlace, id: &str, name: &str, then: Then, why: &str) -> Self {
+        let (make, does): (fn(_, _, String) -> Self, _) = match then {
+            Then::Warn => (Self::warning, "flagged"),
+            Then::Exclude => (Self::warning, "left out"),
+            Then::Fail => (Self::error, "fails"),
+        };
+        let message = format!("clip {}: {}", quoted(id), printable(why));
+        let finding = make("T0902", clip.id.clone(), message).label(does);
+        match gate::names().any(|known| known == name) {
+            true => finding.hint(format!("if it is as it should be, add `accept = [\"{name}\"]`")),
+            false => finding,
+        }
     }
 
     /// Sets the words under the caret.

@@ -178,7 +178,15 @@ mod tests {
     fn clip(id: usize, labels: &[(&str, &str)], source: &str) -> Clip {
         let labels = labels.iter().map(|(name, text)| (*name, Label::Text((*text).into()))).collect();
         let (license, source) = ("CC0-1.0".to_owned(), source.to_owned());
-        Clip { id: format!("clip-{id:03}"), source, license, origin: None, ranges: Vec::new(), labels }
+        Clip {
+            id: format!("clip-{id:03}"),
+            source,
+            license,
+            origin: None,
+            ranges: Vec::new(),
+            labels,
+            accept: Vec::new(),
+        }
     }
 
     fn split(groups: &[&str], parts: &[(&str, f64)]) -> Split {

@@ -10,6 +10,7 @@ mod dataset;
 mod dates;
 mod evenness;
 mod findings;
+mod gate;
 mod grouping;
 mod label_params;
 mod label_set;
@@ -45,6 +46,7 @@ pub use clip_tables::{OpenTables, TableFile, TablesRead, is_glob};
 pub use codes::{CODES, Code, explain};
 pub use evenness::{Counts, Evenness, Farthest, PartCount};
 pub use findings::{Finding, Findings, Severity};
+pub use gate::{Gate, LabelLimit, Limit, Then};
 pub use grouping::{Grouping, RECORDING};
 pub use label_set::Labels;
 pub use labels::BUILT_IN_COLUMNS;
@@ -76,6 +78,9 @@ pub struct Manifest {
     /// `[normalize]`: how every source becomes a master.
     #[schemars(default)]
     pub normalize: Normalize,
+    /// `[gate]`: limits on what is measured, and what becomes of a clip that breaks one.
+    #[schemars(default)]
+    pub gate: Gate,
     /// `[segment.NAME.KIND]`, by name: where the segments of a clip are.
     #[schemars(default)]
     pub segment: BTreeMap<String, Segment>,
@@ -152,6 +157,9 @@ pub struct Clip {
     /// The clip's labels, by name; in a checked manifest aliases are replaced by their canonical value.
     #[schemars(default)]
     pub labels: Labels,
+    /// The measures whose limits in `[gate]` do not hold for this clip: somebody listened to it.
+    #[schemars(default, schema_with = "gate::accept_schema")]
+    pub accept: Vec<String>,
 }
 
 /// A piece of a source.

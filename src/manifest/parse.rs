@@ -13,8 +13,8 @@ use super::steps::StepNames;
 use super::text::{Text, Texts};
 use super::tree::{items, table};
 use super::{
-    Manifest, OpenTables, TablesRead, clips, dataset, label_params, schema, split, steps, structure, syntax,
-    vocabulary,
+    Manifest, OpenTables, TablesRead, clips, dataset, gate, label_params, schema, split, steps, structure,
+    syntax, vocabulary,
 };
 use crate::error::Error;
 use crate::stages::{Embed, Reduce, Segment};
@@ -105,6 +105,7 @@ impl<'r> Read<'r> {
         let mut manifest = Manifest {
             dataset: dataset::read(table(&tree, "dataset").unwrap_or(&empty), findings),
             normalize: steps::read_params(&tree, "normalize", findings),
+            gate: gate::read(&tree, &vocabularies, findings),
             segment: segment.into_iter().map(|(name, step)| (name, step.kind)).collect(),
             embed: steps::read::<Embed>(&tree, "embed", Some("segment"), &step_names, findings),
             reduce: steps::read::<Reduce>(&tree, "reduce", Some("embed"), &step_names, findings),

@@ -9,7 +9,7 @@ use super::cells::Cell;
 use super::columns::{Columns, KEYS, LabelColumn};
 use super::findings::{Finding, Findings};
 use super::names::{composed, nfc};
-use super::{Clip, Label, Labels, Range, clips, labels, licences, paths, ranges};
+use super::{Clip, Label, Labels, Range, clips, gate, labels, licences, paths, ranges};
 
 /// Reads the rows of one table.
 pub(super) struct Reader<'v, 'f> {
@@ -35,7 +35,7 @@ impl<'v, 'f> Reader<'v, 'f> {
             self.findings.push(finding);
             return None;
         }
-        let [id, source, license, origin, ranges] = self.columns.keys;
+        let [id, source, license, origin, ranges, accept] = self.columns.keys;
         Some(Clip {
             id: self.required(cells, id, 0).map_or_else(String::new, |cell| self.id(cell)),
             source: self.required(cells, source, 1).map_or_else(String::new, |cell| self.source(cell)),
@@ -43,6 +43,8 @@ impl<'v, 'f> Reader<'v, 'f> {
             origin: given(cells, origin).map(|cell| self.origin(cell)),
             ranges: given(cells, ranges).map_or_else(Vec::new, |cell| self.ranges(cell)),
             labels: self.labels(cells),
+            accept: given(cells, accept)
+                .map_or_else(Vec::new, |cell| gate::accepted_in_cell(&cell.value, &cell.span, self.findings)),
         })
     }
 

@@ -30,8 +30,10 @@ pub fn schema() -> Value {
     schema["properties"]["clips"] = clip_tables();
     schema["required"] = json!(["dataset"]);
     schema["anyOf"] = json!([{ "required": ["clip"] }, { "required": ["clips"] }]);
-    if let Some(normalize) = schema["properties"]["normalize"].as_object_mut() {
-        normalize.remove("default");
+    for section in ["normalize", "gate"] {
+        if let Some(section) = schema["properties"][section].as_object_mut() {
+            section.remove("default");
+        }
     }
     schema
 }

@@ -1,5 +1,7 @@
 //! What has to happen, before anything happens: a pure function of manifest, sources and store.
 
+mod gate;
+mod judge;
 mod order;
 mod results;
 mod status;
@@ -7,6 +9,7 @@ mod steps;
 mod tasks;
 mod wholes;
 
+pub use gate::{Broken, Verdict, Verdicts};
 pub use order::content_order;
 pub use results::Results;
 pub use status::{Awaited, Plan, Reason, Status};

@@ -16,3 +16,13 @@ pub fn content_order(manifest: &Manifest, results: &Results) -> Vec<usize> {
     clips.sort();
     clips.into_iter().map(|(.., clip)| clip).collect()
 }
+
+/// The clips (by index) whose fingerprints are known, ordered by their digests: another master moves none of them.
+pub(super) fn fingerprint_order(manifest: &Manifest, results: &Results) -> Vec<usize> {
+    let fingerprint = |clip: usize| results.of("normalize", Some(clip))?.get("fingerprint").copied();
+    let clips = 0..manifest.clips.len();
+    let mut clips: Vec<_> =
+        clips.filter_map(|clip| Some((fingerprint(clip)?, &manifest.clips[clip].id, clip))).collect();
+    clips.sort();
+    clips.into_iter().map(|(.., clip)| clip).collect()
+}

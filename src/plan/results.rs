@@ -1,6 +1,8 @@
 //! What the tasks of a dataset came to.
 
-use super::{Task, Tasks};
+use std::sync::Arc;
+
+use super::{Task, Tasks, Verdicts};
 use crate::store::{Digest, Key, OutputDigests, Store};
 
 /// What the tasks of a dataset came to: the output digests of each, where it succeeded.
@@ -15,6 +17,8 @@ pub struct Results<'s> {
     wholes: Vec<Option<Key>>,
     /// By step and clip; a step of which nothing is here has no clips.
     made: Vec<Vec<Option<Made>>>,
+    /// What the gate says of the clips, once everything that it goes by is known.
+    verdicts: Option<Arc<Verdicts>>,
 }
 
 /// What one task came to.
@@ -29,7 +33,7 @@ impl<'s> Results<'s> {
     pub fn none(tasks: &Tasks, store: &'s dyn Store) -> Self {
         let steps = tasks.steps.iter().map(|step| step.name.clone()).collect();
         let (n_clips, n_steps) = (tasks.manifest.clips.len(), tasks.steps.len());
-        Self { store, steps, wholes: vec![None; n_clips], made: vec![Vec::new(); n_steps] }
+        Self { store, steps, wholes: vec![None; n_clips], made: vec![Vec::new(); n_steps], verdicts: None }
     }
 
     /// The outputs of the step called `step` for one clip (or, with none, for the dataset).
@@ -54,6 +58,21 @@ impl<'s> Results<'s> {
     /// Whether a task succeeded.
     pub fn has(&self, task: Task) -> bool {
         self.made(task).is_some() || self.whole(task.clip).is_some()
+    }
+
+    /// What the gate says of the clips, once everything that it goes by is known.
+    pub fn verdicts(&self) -> Option<&Arc<Verdicts>> {
+        self.verdicts.as_ref()
+    }
+
+    /// Takes down what the gate says of the clips.
+    pub fn judge(&mut self, verdicts: Arc<Verdicts>) {
+        self.verdicts = Some(verdicts);
+    }
+
+    /// Whether the gate leaves a clip out of everything that sees many clips.
+    pub fn is_left_out(&self, clip: usize) -> bool {
+        self.verdicts.as_ref().is_some_and(|verdicts| verdicts.is_left_out(clip))
     }
 
     /// How many clips there are.

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use super::tasks::{Need, Task, Tasks};
-use super::{Observed, Results, Sources, Wholes};
+use super::{Observed, Results, Sources, Verdicts, Wholes};
 use crate::error::Result;
 use crate::manifest::Manifest;
-use crate::store::{Difference, Key, OutputDigests, Recipe, Store};
+use crate::store::{Difference, Digest, Key, OutputDigests, Recipe, Store};
 
 /// What will become of a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +74,9 @@ impl<'m> Plan<'m> {
         (0..manifest.clips.len()).for_each(|clip| plan.look_at_clip(clip, sources));
         for task in plan.tasks.dataset_wide().collect::<Vec<_>>() {
             plan.look_at(task, sources);
+            if plan.tasks.duplicates() == Some(task) {
+                plan.judge()?;
+            }
         }
         plan.mark_what_must_be_remade();
         Ok(plan)
@@ -116,6 +120,32 @@ impl<'m> Plan<'m> {
         }
     }
 
+    /// What the gate says, as far as everything that it goes by is known; what it goes by and the cache no longer has
+    /// must be made again.
+    fn judge(&mut self) -> Result<()> {
+        let Some(duplicates) = self.tasks.duplicates().filter(|task| self.known.has(*task)) else {
+            return Ok(());
+        };
+        let store = self.store;
+        let read = |_, _, digest: &Digest| store.read(digest);
+        if let Some(verdicts) = Verdicts::of(&self.tasks, &self.known, store, &read)? {
+            self.known.judge(Arc::new(verdicts));
+            return Ok(());
+        }
+        let clips = 0..self.tasks.manifest.clips.len();
+        let normalize = clips.filter_map(|clip| self.tasks.of_clip(clip).next());
+        let lost: Vec<Task> = normalize.chain([duplicates]).filter(|task| self.has_lost(*task)).collect();
+        lost.into_iter().for_each(|task| drop(self.unfresh.insert(task, Status::Remade)));
+        Ok(())
+    }
+
+    /// Whether the cache no longer has what the gate goes by.
+    fn has_lost(&self, task: Task) -> bool {
+        let outputs = self.known.of_task(task).unwrap_or_default();
+        let mut needed = outputs.iter().filter(|(name, _)| matches!(*name, "measures" | "pairs"));
+        needed.any(|(_, digest)| !self.store.has(digest))
+    }
+
     fn look_at_clip(&mut self, clip: usize, sources: &Sources) {
         let key = self.wholes.key(&self.tasks, clip, sources).filter(|key| self.store.knows(key));
         if let Some(key) = key {
@@ -143,7 +173,7 @@ impl<'m> Plan<'m> {
         if task.clip.is_some() || !self.unfresh.is_empty() {
             return None;
         }
-        let recipe = self.wholes.of_all(task.step, &self.known)?;
+        let recipe = self.wholes.of_all(&self.tasks, task.step, &self.known)?;
         let key = Key::from_digest(*self.store.recall(&recipe.key())?.get("task")?);
         Some((key, self.store.recall(&key)?))
     }
@@ -177,7 +207,7 @@ impl<'m> Plan<'m> {
     }
 
     fn awaited_step(&self, task: Task) -> Option<usize> {
-        let upstream = self.tasks.step(task).upstream();
+        let upstream = self.tasks.step(task).waits_for();
         match task.clip {
             Some(_) => upstream.into_iter().find(|step| self.is_unfresh(Task { step: *step, ..task })),
             None => upstream

@@ -7,7 +7,10 @@ use petgraph::graph::DiGraph;
 
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
-use crate::stages::{Embed, Normalize, Params, Reduce, Segment, Stage, non_default_params};
+use crate::stages::{Duplicates, Embed, Normalize, Params, Reduce, Segment, Stage, non_default_params};
+
+/// The name of the step that finds clips that sound alike.
+pub(super) const DUPLICATES: &str = "duplicates";
 
 /// One step of the manifest, and where its inputs come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +21,8 @@ pub struct Step<'m> {
     pub work: Work<'m>,
     /// What its stage reads.
     pub wires: Vec<Wire>,
+    /// The steps that the gate needs to know of before anybody can say which clips take part, by index.
+    pub judged_by: Vec<usize>,
 }
 
 /// What a step asks for.
@@ -25,6 +30,8 @@ pub struct Step<'m> {
 pub enum Work<'m> {
     /// `[normalize]`.
     Normalize(&'m Normalize),
+    /// What finds clips that sound alike; every manifest has it.
+    Duplicates,
     /// `[segment.NAME.KIND]`.
     Segment(&'m Segment),
     /// `[embed.NAME.KIND]`.
@@ -54,13 +61,14 @@ pub enum From {
 impl Step<'_> {
     /// Whether it is one task per clip; otherwise it is one for the whole dataset.
     pub fn is_per_clip(&self) -> bool {
-        !matches!(self.work, Work::Reduce(_))
+        !matches!(self.work, Work::Reduce(_) | Work::Duplicates)
     }
 
     /// Family and kind, as recipes name them: `embed.spectral`.
     pub fn kind(&self) -> String {
         match self.work {
             Work::Normalize(_) => "normalize".to_owned(),
+            Work::Duplicates => DUPLICATES.to_owned(),
             Work::Segment(segment) => format!("segment.{}", segment.kind()),
             Work::Embed(embed) => format!("embed.{}", embed.kind()),
             Work::Reduce(reduce) => format!("reduce.{}", reduce.kind()),
@@ -71,6 +79,7 @@ impl Step<'_> {
     pub fn params(&self) -> Params {
         match self.work {
             Work::Normalize(normalize) => non_default_params(normalize),
+            Work::Duplicates => Params::new(),
             Work::Segment(segment) => segment.params(),
             Work::Embed(embed) => embed.params(),
             Work::Reduce(reduce) => reduce.params(),
@@ -89,10 +98,19 @@ impl Step<'_> {
         steps
     }
 
+    /// The steps that have to be done before it, by index, once each.
+    pub fn waits_for(&self) -> Vec<usize> {
+        let mut steps = [self.upstream(), self.judged_by.clone()].concat();
+        steps.sort_unstable();
+        steps.dedup();
+        steps
+    }
+
     /// The code that carries it out, without what a clip adds to its parameters.
     pub fn stage(&self) -> &dyn Stage {
         match self.work {
             Work::Normalize(normalize) => normalize,
+            Work::Duplicates => &Duplicates,
             Work::Segment(segment) => segment.stage(),
             Work::Embed(embed) => embed.stage(),
             Work::Reduce(reduce) => reduce.stage(),
@@ -118,7 +136,8 @@ pub fn steps(manifest: &Manifest) -> Result<Vec<Step<'_>>> {
         .iter()
         .map(|draft| {
             let wires = wires(draft, &indices)?;
-            Ok(Step { name: draft.name.clone(), work: draft.work, wires })
+            let judged_by = judges_of(draft).iter().filter_map(|name| indices(name)).collect();
+            Ok(Step { name: draft.name.clone(), work: draft.work, wires, judged_by })
         })
         .collect()
 }
@@ -126,6 +145,8 @@ pub fn steps(manifest: &Manifest) -> Result<Vec<Step<'_>>> {
 fn drafts(manifest: &Manifest) -> Vec<Draft<'_>> {
     let normalize =
         Draft { name: "normalize".to_owned(), work: Work::Normalize(&manifest.normalize), of: None };
+    let duplicates =
+        Draft { name: DUPLICATES.to_owned(), work: Work::Duplicates, of: Some("normalize".to_owned()) };
     let segments = manifest.segment.iter().map(|(name, segment)| Draft {
         name: format!("segment.{name}"),
         work: Work::Segment(segment),
@@ -141,7 +162,13 @@ fn drafts(manifest: &Manifest) -> Vec<Draft<'_>> {
         work: Work::Reduce(&reduce.kind),
         of: Some(format!("embed.{}", reduce.of)),
     });
-    std::iter::once(normalize).chain(segments).chain(embeds).chain(reduces).collect()
+    [normalize, duplicates].into_iter().chain(segments).chain(embeds).chain(reduces).collect()
+}
+
+/// What decides which clips a step sees: the gate, where a step sees them all, needs to know what was measured of
+/// each, and which sound alike.
+fn judges_of(draft: &Draft<'_>) -> &'static [&'static str] {
+    if matches!(draft.work, Work::Reduce(_)) { &["normalize", DUPLICATES] } else { &[] }
 }
 
 fn in_order(drafts: Vec<Draft<'_>>) -> Result<Vec<Draft<'_>>> {
@@ -149,8 +176,9 @@ fn in_order(drafts: Vec<Draft<'_>>) -> Result<Vec<Draft<'_>>> {
     let nodes: BTreeMap<String, _> =
         drafts.iter().enumerate().map(|(index, draft)| (draft.name.clone(), graph.add_node(index))).collect();
     for draft in &drafts {
-        if let Some(of) = draft.of.as_ref().and_then(|of| nodes.get(of)) {
-            graph.add_edge(*of, nodes[&draft.name], ());
+        let before = draft.of.iter().map(String::as_str).chain(judges_of(draft).iter().copied());
+        for before in before.filter_map(|before| nodes.get(before)) {
+            graph.add_edge(*before, nodes[&draft.name], ());
         }
     }
     let order = toposort(&graph, None).map_err(|cycle| {
@@ -161,7 +189,7 @@ fn in_order(drafts: Vec<Draft<'_>>) -> Result<Vec<Draft<'_>>> {
 }
 
 fn wires(draft: &Draft<'_>, index_of: &impl Fn(&str) -> Option<usize>) -> Result<Vec<Wire>> {
-    let step = Step { name: draft.name.clone(), work: draft.work, wires: Vec::new() };
+    let step = Step { name: draft.name.clone(), work: draft.work, wires: Vec::new(), judged_by: Vec::new() };
     let from = |name: &str| match index_of(name) {
         Some(index) => Ok(From::Step(index)),
         None => Err(Error::usage(format!("step `{}` is of `{name}`, which is no step", draft.name))),

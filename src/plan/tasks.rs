@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::order::content_order;
+use super::order::{content_order, fingerprint_order};
 use super::steps::{From, Step, Wire, Work, steps};
 use super::{Results, Sources};
 use crate::error::Result;
@@ -132,14 +132,31 @@ impl<'m> Tasks<'m> {
         }
     }
 
+    /// Whether a task sees only the clips that the gate lets through.
+    pub fn is_judged(&self, task: Task) -> bool {
+        !self.step(task).judged_by.is_empty()
+    }
+
+    /// The task that finds clips that sound alike.
+    pub fn duplicates(&self) -> Option<Task> {
+        let step = self.steps.iter().position(|step| step.work == Work::Duplicates)?;
+        Some(Task { step, clip: None })
+    }
+
     /// The values that a task reads, in order. A dataset-wide task reads them of every clip that has results of
-    /// the step that it is of, ordered by content.
+    /// the step that it is of and that the gate does not leave out, ordered by content.
     pub fn needs(&self, task: Task, results: &Results) -> Vec<Need> {
         let wires = &self.step(task).wires;
         match task.clip {
             Some(clip) => wires.iter().map(|wire| need(wire, clip)).collect(),
             None => {
-                let clips = content_order(self.manifest, results);
+                let mut clips = match self.step(task).work {
+                    Work::Duplicates => fingerprint_order(self.manifest, results),
+                    _ => content_order(self.manifest, results),
+                };
+                if self.is_judged(task) {
+                    clips.retain(|clip| !results.is_left_out(*clip));
+                }
                 let needs = wires.iter().flat_map(|wire| clips.iter().map(|clip| need(wire, *clip)));
                 needs.filter(|need| has_results(*need, results)).collect()
             }

@@ -2,7 +2,7 @@
 //! changed, where its tasks would take one each.
 
 use super::steps::From;
-use super::{Results, Sources, Tasks};
+use super::{Results, Sources, Task, Tasks};
 use crate::error::Result;
 use crate::stages::Params;
 use crate::store::{Digest, Key, KeyStem, OutputDigests, Recipe, Store};
@@ -67,30 +67,44 @@ impl Wholes {
     }
 
     /// The recipe of a dataset-wide step of clips that are all known as wholes: what it reads follows from them.
-    pub(super) fn of_all(&self, step: usize, results: &Results) -> Option<Recipe> {
-        let clips = 0..results.n_clips();
-        let mut keys = clips.map(|clip| results.whole(Some(clip))).collect::<Option<Vec<Key>>>()?;
+    /// None where the gate has a say, and nobody knows yet what it says.
+    pub(super) fn of_all(&self, tasks: &Tasks, step: usize, results: &Results) -> Option<Recipe> {
+        let is_judged = tasks.is_judged(Task { step, clip: None });
+        let is_left_out = |clip: usize| is_judged && results.is_left_out(clip);
+        if is_judged && results.verdicts().is_none() {
+            return None;
+        }
+        let key = |clip: usize| Some((results.whole(Some(clip))?, is_left_out(clip)));
+        let mut keys = (0..results.n_clips()).map(key).collect::<Option<Vec<(Key, bool)>>>()?;
         keys.sort_unstable();
-        let bytes: Vec<u8> = keys.iter().flat_map(|key| *key.digest().as_bytes()).collect();
+        let digest = |of: &dyn Fn(bool) -> bool| {
+            let keys = keys.iter().filter(|(_, is_left_out)| of(*is_left_out));
+            Digest::of(&keys.flat_map(|(key, _)| *key.digest().as_bytes()).collect::<Vec<u8>>())
+        };
+        let (clips, left_out) = (digest(&|_| true), digest(&|is_left_out| is_left_out));
         let step = Digest::of(&(step as u64).to_le_bytes());
-        Some(recipe(
-            "clips",
-            Params::new(),
-            [("clips", Digest::of(&bytes)), ("shape", self.shape), ("step", step)],
-        ))
+        let inputs = [("clips", clips), ("left_out", left_out), ("shape", self.shape), ("step", step)];
+        Some(recipe("clips", Params::new(), inputs))
     }
 
     /// The key of that recipe.
-    pub fn key_of_all(&self, step: usize, results: &Results) -> Option<Key> {
-        self.of_all(step, results).map(|recipe| recipe.key())
+    pub fn key_of_all(&self, tasks: &Tasks, step: usize, results: &Results) -> Option<Key> {
+        self.of_all(tasks, step, results).map(|recipe| recipe.key())
     }
 
     /// Remembers what a dataset-wide step came to, where all clips are known as wholes.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn remember_all(&self, step: usize, key: &Key, results: &Results, store: &dyn Store) -> Result<()> {
-        let Some(recipe) = self.of_all(step, results) else { return Ok(()) };
+    pub fn remember_all(
+        &self,
+        tasks: &Tasks,
+        step: usize,
+        key: &Key,
+        results: &Results,
+        store: &dyn Store,
+    ) -> Result<()> {
+        let Some(recipe) = self.of_all(tasks, step, results) else { return Ok(()) };
         store.remember(&recipe, &OutputDigests::from([("task", *key.digest())]))
     }
 }

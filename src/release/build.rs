@@ -9,7 +9,8 @@ use super::ingredients::Clips;
 use super::needed::remember_release;
 use super::{Lock, Project, snapshot, splits};
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Results, Sources, Task};
+use crate::manifest::{Manifest, Then};
+use crate::plan::{Plan, Results, Sources, Task, Verdict, Verdicts};
 use crate::run::{self, Event, Local, Outcome, Seen, Setting};
 use crate::store::{DiskStore, Key, Store};
 
@@ -42,6 +43,8 @@ pub struct Built {
     pub failed: BTreeMap<String, Error>,
     /// Why dataset-wide steps failed, by name.
     pub failed_steps: BTreeMap<String, Error>,
+    /// What the gate says of the clips; none where nobody could know.
+    pub verdicts: Option<Arc<Verdicts>>,
     /// The lock as it is now; none where no draft was written.
     pub lock: Option<Lock>,
     /// Whether a draft or a lock was written.
@@ -80,7 +83,9 @@ impl<'p> Planned<'p> {
         let sources = run::observe(&project.manifest, &project.roots, seen, locked, store);
         let mut plan = Plan::of(&project.manifest, &sources, store)?;
         let nobody = BTreeMap::new();
-        let contents = Contents::new(project, &sources, &plan.known, &nobody);
+        let expected = expected(&plan, store)?;
+        let known = expected.as_ref().unwrap_or(&plan.known);
+        let contents = Contents::new(project, &sources, known, &nobody);
         let draft_is_current = plan.is_all_fresh() && contents.recall(store).is_some();
         let (draft_keys, all_clips) = (contents.keys(), contents.clips().clone());
         if !draft_is_current {
@@ -172,6 +177,10 @@ fn build_once(project: &Project, store: &DiskStore, options: &Options) -> Result
     planned.check_split(project, options.listener)?;
     let (mut built, results) =
         planned.carry_out(project, store, options, !planned.draft_is_current, |_| true)?;
+    built.verdicts = results.verdicts().cloned();
+    for (id, error) in failures_of_gate(&project.manifest, &results) {
+        built.failed.entry(id).or_insert(error);
+    }
     let may_write = built.failed.is_empty() || options.allow_failed;
     if !built.failed_steps.is_empty() || !may_write {
         return Ok(built);
@@ -186,6 +195,32 @@ fn build_once(project: &Project, store: &DiskStore, options: &Options) -> Result
     built.lock = Some(lock);
     built.wrote = wrote;
     Ok(built)
+}
+
+/// What is known before anything runs, with what the gate said last, where it cannot know yet: good enough to tell which
+/// tables will have to be joined anew.
+fn expected<'p>(plan: &Plan<'p>, store: &DiskStore) -> Result<Option<Results<'p>>> {
+    if plan.known.verdicts().is_some() {
+        return Ok(None);
+    }
+    let last = Verdicts::last(plan.tasks.manifest, store)?;
+    Ok(last.map(|verdicts| {
+        let mut results = plan.known.clone();
+        results.judge(Arc::new(verdicts));
+        results
+    }))
+}
+
+/// The clips that break a limit which says that they fail, by id.
+fn failures_of_gate(manifest: &Manifest, results: &Results) -> BTreeMap<String, Error> {
+    let verdicts = results.verdicts().into_iter().flat_map(|verdicts| verdicts.iter());
+    let failing = verdicts.filter(|(_, verdict)| verdict.then() == Some(Then::Fail));
+    let error = |(clip, verdict): (usize, &Verdict)| {
+        let error = Error::world(format!("it does not pass the gate: {}", verdict.reason()));
+        let hint = "leave it out, let it `accept` this, or choose another limit in `[gate]`";
+        (manifest.clips[clip].id.clone(), error.hint(hint))
+    };
+    failing.map(error).collect()
 }
 
 /// Carries out the selected tasks only: draft and lock stay as they are.

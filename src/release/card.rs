@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::manifest::{Clip, Evenness, Manifest};
+use crate::plan::Verdicts;
 use crate::text::{markdown, must_escape};
 
 /// Above this many clips the card counts licences instead of naming each clip's.
@@ -63,7 +64,7 @@ pub(super) struct Listed<'a> {
 /// The card of a release: YAML with one configuration per table, the clips by default, then Markdown.
 ///
 /// All text of the manifest is escaped: it can neither end the YAML nor become Markdown.
-pub(super) fn card(manifest: &Manifest, tables: &[Listed]) -> String {
+pub(super) fn card(manifest: &Manifest, tables: &[Listed], verdicts: Option<&Verdicts>) -> String {
     let dataset = &manifest.dataset;
     let mut card = front_matter(manifest, tables);
     let mut push = |line: String| card.extend([line.as_str(), "\n"]);
@@ -83,6 +84,7 @@ pub(super) fn card(manifest: &Manifest, tables: &[Listed]) -> String {
     }
     push(loading(tables));
     Evenness::of(manifest).iter().for_each(|evenness| push(split(evenness)));
+    push(gate(&manifest.clips, verdicts));
     push(licences(&manifest.clips));
     card
 }
@@ -148,6 +150,37 @@ fn split(evenness: &Evenness) -> String {
     text
 }
 
+/// What the quality gate found: how many clips break a limit on each measure, and which clips are left out.
+fn gate(clips: &[Clip], verdicts: Option<&Verdicts>) -> String {
+    let mut text =
+        "\n## Quality\n\nEvery clip was measured: the columns of `clips`; `gate_flags` names what is beyond a limit.\n"
+            .to_owned();
+    let mut counts = BTreeMap::<&str, usize>::new();
+    let broken = verdicts.into_iter().flat_map(Verdicts::iter).flat_map(|(_, verdict)| &verdict.broken);
+    broken.for_each(|broken| *counts.entry(&broken.name).or_default() += 1);
+    if counts.is_empty() {
+        return text + "\nNo clip is beyond any.";
+    }
+    text.push_str("\n| beyond a limit on | clips |\n|---|--:|\n");
+    counts.iter().for_each(|(name, n)| text.push_str(&format!("| {} | {n} |\n", markdown(name))));
+    text + &left_out(clips, verdicts)
+}
+
+fn left_out(clips: &[Clip], verdicts: Option<&Verdicts>) -> String {
+    let all = verdicts.into_iter().flat_map(Verdicts::iter);
+    let out: Vec<_> = all.filter(|(clip, _)| verdicts.is_some_and(|it| it.is_left_out(*clip))).collect();
+    if out.is_empty() {
+        return "\nNo clip is left out.".to_owned();
+    }
+    let mut text = format!("\nIn no table but `clips`: {}.\n\n| clip | why |\n|---|---|\n", out.len());
+    for (clip, verdict) in out.into_iter().take(MAX_CLIPS) {
+        let (id, why) = (markdown(&clips[clip].id), markdown(&verdict.reason()));
+        text.push_str(&format!("| {id} | {why} |\n"));
+    }
+    text.pop();
+    text
+}
+
 fn licences(clips: &[Clip]) -> String {
     let mut text = "\n## Licences of the recordings\n".to_owned();
     let rows: Vec<(String, String)> = if clips.len() <= MAX_CLIPS {
@@ -187,7 +220,7 @@ mod tests {
         let mut manifest = fixture::manifest();
         manifest.dataset.name = "a\"\n---\nb: |<script>".into();
         manifest.dataset.description = Some("[x](javascript:y) \u{202e} ``` \n# not a heading".into());
-        let card = card(&manifest, &[]);
+        let card = card(&manifest, &[], None);
         assert!(card.starts_with("---\npretty_name: \"a\\\"\\u000a---\\u000ab: |<script>\"\nlicense: "));
         assert!(card.contains("# a\" --- b: \\|&lt;script&gt;"));
         assert!(card.contains("\\[x\\]\\(javascript:y\\) \u{fffd} \\`\\`\\`  \\# not a heading\n"));
@@ -218,6 +251,18 @@ mod tests {
             text.ends_with("| maqam | test | train |\n|---|--:|--:|\n| (none) | 1 | 0 |\n| a\\|b | 0 | 3 |"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_the_gate_says_is_counted_and_who_is_left_out_is_named() {
+        let manifest = fixture::manifest();
+        let text = gate(&manifest.clips, Some(&fixture::verdicts()));
+        for words in
+            ["| snr\\_db | 2 |", "In no table but `clips`: 1.", "| b | \\`snr\\_db\\` is 1, below 2 |"]
+        {
+            assert!(text.contains(words), "{words}\n{text}");
+        }
+        assert!(gate(&manifest.clips, None).contains("No clip is beyond any."));
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl<'a> Contents<'a> {
     /// When writing fails.
     pub(super) fn write(&self, prepared: Prepared, store: &dyn Store) -> Result<()> {
         let lines = prepared.lines();
-        let sums = prepared.staged.put(&self.project.manifest)?;
+        let sums = prepared.staged.put(&self.project.manifest, self.results.verdicts().map(|it| &**it))?;
         for (recipe, files, record) in prepared.parts {
             remember(store, &recipe, (CHUNKS, record), files)?;
         }

@@ -15,6 +15,7 @@ use super::lock::TableLine;
 use super::parts::Layout;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
+use crate::plan::Verdicts;
 use crate::store::Digest;
 use crate::text::printable;
 
@@ -89,7 +90,7 @@ impl Staged {
     ///
     /// # Errors
     /// When writing fails, or a folder is a link.
-    pub(super) fn put(self, manifest: &Manifest) -> Result<Digest> {
+    pub(super) fn put(self, manifest: &Manifest, verdicts: Option<&Verdicts>) -> Result<Digest> {
         let root = self.outputs.join(&self.version);
         make_folder(&root)?;
         let mut sums = BTreeMap::new();
@@ -105,7 +106,7 @@ impl Staged {
             files: self.layout.pattern(&table.name),
             n_rows: table.line.rows,
         });
-        let card = card(manifest, &listed.collect::<Vec<_>>());
+        let card = card(manifest, &listed.collect::<Vec<_>>(), verdicts);
         sums.insert("README.md".to_owned(), write_text(&root.join("README.md"), &card)?);
         write_text(&root.join("BLAKE3SUMS"), &sums_text(&sums))
     }

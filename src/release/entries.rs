@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::lock::{ClipLine, StepLine};
-use crate::manifest::{Clip, Dataset, Labels, Manifest, Of, Split, Vocabulary};
+use crate::manifest::{Clip, Dataset, Gate, Labels, Manifest, Of, Split, Vocabulary};
 use crate::stages::{Params, Stage, non_default_params};
 use crate::store::Digest;
 
@@ -13,6 +13,8 @@ use crate::store::Digest;
 pub fn entry_digest(clip: &Clip) -> Digest {
     #[derive(Serialize)]
     struct Entry<'a> {
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        accept: &'a [String],
         labels: &'a Labels,
         license: &'a str,
         origin: &'a Option<String>,
@@ -22,6 +24,7 @@ pub fn entry_digest(clip: &Clip) -> Digest {
     canonical_digest(
         "taqsim 2026-11-21 clip entry v1",
         &Entry {
+            accept: &clip.accept,
             labels: &clip.labels,
             license: &clip.license,
             origin: &clip.origin,
@@ -38,13 +41,15 @@ pub(super) fn clip_lines(manifest: &Manifest, source: impl Fn(usize) -> Option<D
     manifest.clips.iter().enumerate().map(line).collect()
 }
 
-/// The digest of everything in the manifest but its clips: dataset, vocabulary, steps and split.
+/// The digest of everything in the manifest but its clips: dataset, vocabulary, gate, steps and split.
 ///
-/// Parameters at their defaults are left out, as they are from recipes.
+/// Parameters at their defaults are left out, and so is a gate at its own, as they are from recipes.
 pub fn settings_digest(manifest: &Manifest) -> Digest {
     #[derive(Serialize)]
     struct Settings<'a> {
         dataset: (&'a str, &'a str, &'a str, &'a [String], &'a Option<String>),
+        #[serde(skip_serializing_if = "Option::is_none")]
+        gate: Option<&'a Gate>,
         labels: BTreeMap<&'a str, Words<'a>>,
         steps: BTreeMap<String, (&'a str, &'a str, BTreeMap<String, serde_json::Value>)>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +59,7 @@ pub fn settings_digest(manifest: &Manifest) -> Digest {
     let sorted = |params: Params| params.into_iter().collect();
     let settings = Settings {
         dataset: (name, version, license, authors, description),
+        gate: Some(&manifest.gate).filter(|gate| **gate != Gate::default()),
         labels: manifest.labels.iter().map(|(name, words)| (name.as_str(), Words::of(words))).collect(),
         steps: all_steps(manifest)
             .map(|step| (step.name, (step.of, step.kind, sorted(step.params))))
@@ -140,7 +146,8 @@ mod tests {
     #[test]
     fn an_entry_is_all_of_a_clip_but_its_id() {
         let clip = fixture::manifest().clips[2].clone();
-        let edits: [fn(&mut Clip); 7] = [
+        let edits: [fn(&mut Clip); 8] = [
+            |clip| clip.accept.push("percussion".into()),
             |clip| clip.source.push('x'),
             |clip| clip.license.push('x'),
             |clip| clip.origin = Some(String::new()),
@@ -155,7 +162,7 @@ mod tests {
             edit(&mut edited);
             digests.insert(entry_digest(&edited));
         }
-        assert_eq!(digests.len(), 8);
+        assert_eq!(digests.len(), 9);
         let renamed = Clip { id: "other".into(), ..clip.clone() };
         assert_eq!(entry_digest(&renamed), entry_digest(&clip));
         // Pinned: were the format to change unnoticed, every lock would say that every clip changed.
@@ -165,7 +172,8 @@ mod tests {
 
     #[test]
     fn settings_are_all_of_a_manifest_but_its_clips() {
-        let edits: [fn(&mut Manifest); 7] = [
+        let edits: [fn(&mut Manifest); 8] = [
+            |manifest| _ = manifest.gate.limits.remove("clipping"),
             |manifest| manifest.dataset.version.push('1'),
             |manifest| manifest.dataset.authors.clear(),
             |manifest| _ = manifest.labels.insert("live".into(), Vocabulary::Text),
@@ -184,7 +192,7 @@ mod tests {
             edit(&mut edited);
             digests.insert(settings_digest(&edited));
         }
-        assert_eq!(digests.len(), 8);
+        assert_eq!(digests.len(), 9);
         let without_clips = Manifest { clips: Vec::new(), ..manifest.clone() };
         assert_eq!(settings_digest(&without_clips), settings_digest(&manifest));
     }

@@ -11,8 +11,8 @@ use super::parts::Layout;
 use super::tables::Joiner;
 use super::{ClipLine, Lock, Project, Table, TableLine, table_digest};
 use crate::error::Result;
-use crate::manifest::{Clip, Dataset, Label, Manifest, Of, Range, Vocabulary};
-use crate::plan::{Observed, Results, Sources, Task, Tasks};
+use crate::manifest::{Clip, Dataset, Gate, Label, Manifest, Of, Range, Then, Vocabulary};
+use crate::plan::{Broken, Observed, Results, Sources, Task, Tasks, Verdict, Verdicts};
 use crate::run::Roots;
 use crate::signal::quality::Quality;
 use crate::stages::{
@@ -122,6 +122,7 @@ pub(super) fn manifest() -> Manifest {
         origin: None,
         ranges,
         labels: labels(all),
+        accept: Vec::new(),
     };
     let range = |start, end, own: &[(&str, Label)]| Range { start, end, labels: labels(own) };
     let rast = [("maqam", text("rast")), ("tonic_hz", Label::Number(146.5)), ("live", Label::Bool(true))];
@@ -143,6 +144,7 @@ pub(super) fn manifest() -> Manifest {
         .map(|(name, vocabulary)| (name.to_owned(), vocabulary))
         .into(),
         normalize: Normalize::default(),
+        gate: Gate::default(),
         segment: [("whole".to_owned(), Segment::every_kind().swap_remove(0))].into(),
         embed: [("timbre".to_owned(), Of { of: "whole".into(), kind: Embed::every_kind().swap_remove(0) })]
             .into(),
@@ -268,6 +270,13 @@ pub(super) fn join(
 pub(super) fn tables() -> Vec<Table> {
     let store = FakeStore::default();
     join(&results(&store), &store, &failed()).unwrap()
+}
+
+/// What the gate might say: the first clip is left out, the third one flagged.
+pub(super) fn verdicts() -> Verdicts {
+    let broken = |then| Broken { name: "snr_db".into(), then, why: "`snr_db` is 1, below 2".into() };
+    let verdict = |then| Verdict { broken: vec![broken(then)], duplicate: None };
+    [(0, verdict(Then::Exclude)), (2, verdict(Then::Warn))].into_iter().collect()
 }
 
 /// A project with its folder of outputs.

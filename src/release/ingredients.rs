@@ -146,6 +146,9 @@ impl<'a> View<'a> {
             Some(reason) => push_text(bytes, reason),
             None => bytes.extend_from_slice(&u64::MAX.to_le_bytes()),
         }
+        let verdict = self.results.verdicts().and_then(|verdicts| verdicts.get(clip));
+        let verdict = verdict.map(|verdict| serde_json::to_vec(verdict).expect("verdicts are JSON"));
+        push_digest(bytes, verdict.map(|json| Digest::of(&json)));
         if self.push_whole(bytes, clip) {
             return;
         }
@@ -158,6 +161,7 @@ impl<'a> View<'a> {
     /// Everything that decides where the rows of a clip stand among all rows of an embed step, whose features have
     /// as many rows as the clip has segments.
     fn push_place(&self, bytes: &mut Vec<u8>, embed: &str, clip: usize) {
+        bytes.push(u8::from(self.results.is_left_out(clip)));
         if !self.push_whole(bytes, clip) {
             push_outputs(bytes, self.results, "normalize", Some(clip), &["audio", "ranges"]);
             push_outputs(bytes, self.results, embed, Some(clip), &["features"]);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::files::{is_unfinished, names_in};
 use super::{Planned, Project};
 use crate::error::Result;
-use crate::plan::Task;
+use crate::plan::{Task, Verdicts};
 use crate::run;
 use crate::stages::Params;
 use crate::store::{DiskStore, Key, Needed, OutputDigests, Recipe, Store};
@@ -64,13 +64,13 @@ fn known_now<'p>(planned: &'p Planned) -> impl Iterator<Item = Key> + 'p {
     let is_in_whole = |task: &Task| plan.known.whole(task.clip).is_some();
     let others = plan.tasks.all().filter(move |task| !is_in_whole(task));
     let dataset_wide = plan.tasks.dataset_wide();
-    let of_all = dataset_wide.filter_map(|task| plan.wholes.key_of_all(task.step, &plan.known));
+    let of_all = dataset_wide.filter_map(|task| plan.wholes.key_of_all(&plan.tasks, task.step, &plan.known));
     wholes.chain(of_all).chain(others.filter_map(|task| plan.known.key_of(task)))
 }
 
 /// What the store calls the clips, the dataset-wide steps and the frozen versions.
 fn names(project: &Project, planned: &Planned) -> BTreeSet<String> {
-    let mut names = BTreeSet::from(["shape".to_owned()]);
+    let mut names = BTreeSet::from(["shape".to_owned(), Verdicts::NAME.to_owned()]);
     names.extend((0..project.manifest.clips.len()).map(|clip| planned.plan.tasks.name_of_whole(clip)));
     names.extend(planned.plan.tasks.steps.iter().map(|step| step.name.clone()));
     if let Some(lock) = &planned.lock {

@@ -9,8 +9,10 @@ use super::segments::{Segment, segments_of};
 use super::table::Table;
 use crate::error::{Error, Result};
 use crate::manifest::{Clip, Label, Labels, Manifest, Vocabulary};
-use crate::plan::{Results, content_order};
-use crate::stages::{Frame, Input, MEASURES, Mark, Marks, Measure, Measures, Pieces, Spans, Values};
+use crate::plan::{Results, Verdict, content_order};
+use crate::stages::{
+    DUPLICATE, Frame, Input, MEASURES, Mark, Marks, Measure, Measures, Pieces, Spans, Values,
+};
 use crate::store::{Digest, Store};
 
 /// A batch is full with this many clips ...
@@ -20,7 +22,8 @@ const SEGMENTS_OF_A_BATCH: usize = 1_024;
 
 /// Joins the tables `clips`, `segments`, and `embed/NAME` and `reduce/NAME` of every such step, some clips at a time.
 ///
-/// Rows are ordered by clip, segment step and place in the source. A clip that failed is in no table but `clips`.
+/// Rows are ordered by clip, segment step and place in the source. A clip that failed, or that the gate leaves out, is in no table but
+/// `clips`.
 pub(super) struct Joiner<'a> {
     pub(super) manifest: &'a Manifest,
     /// Of each clip, in the manifest's order.
@@ -37,6 +40,8 @@ pub(super) struct Joiner<'a> {
 pub(super) struct Batch {
     /// By index.
     pub(super) clips: Vec<usize>,
+    /// Of those that did not fail.
+    measures: BTreeMap<usize, Measures>,
     built: BuiltClips,
 }
 
@@ -49,13 +54,12 @@ pub(super) struct Answers {
     first_rows: BTreeMap<usize, usize>,
 }
 
-/// A clip that did not fail: what normalize found, and its segments by segment step.
+/// A clip that neither failed nor is left out by the gate: its segments by segment step.
 struct Built {
-    measures: Measures,
     segments: BTreeMap<String, Vec<Segment>>,
 }
 
-/// The clips that did not fail, by their index in the manifest.
+/// The clips that are in all tables, by their index in the manifest.
 type BuiltClips = BTreeMap<usize, Built>;
 
 impl Joiner<'_> {
@@ -64,11 +68,14 @@ impl Joiner<'_> {
     /// # Errors
     /// When a clip that did not fail has no result, or the store no longer has one.
     pub(super) fn batch<'c>(&self, clips: &'c [usize]) -> Result<(Batch, &'c [usize])> {
-        let mut built = BuiltClips::new();
+        let (mut measures, mut built) = (BTreeMap::new(), BuiltClips::new());
         let (mut n_clips, mut n_segments) = (0, 0);
         for index in clips.iter().take(CLIPS_OF_A_BATCH) {
             let clip = &self.manifest.clips[*index];
             if !self.failed.contains_key(&clip.id) {
+                measures.insert(*index, Measures::read(&self.value("normalize", Some(*index), "measures")?)?);
+            }
+            if !self.is_left_out(*index) {
                 let found = self.built(*index, clip)?;
                 n_segments += found.segments.values().map(Vec::len).sum::<usize>();
                 built.insert(*index, found);
@@ -79,7 +86,30 @@ impl Joiner<'_> {
             }
         }
         let (batch, rest) = clips.split_at(n_clips);
-        Ok((Batch { clips: batch.to_vec(), built }, rest))
+        Ok((Batch { clips: batch.to_vec(), measures, built }, rest))
+    }
+
+    /// Whether a clip is in no table but `clips`.
+    fn is_left_out(&self, clip: usize) -> bool {
+        self.failed.contains_key(&self.manifest.clips[clip].id) || self.results.is_left_out(clip)
+    }
+
+    /// What was measured of every clip that was normalised, and what the gate says of it, behind the clips' ids.
+    ///
+    /// # Errors
+    /// When the store no longer has it.
+    pub(super) fn measured_clips(&self) -> Result<Frame> {
+        let clips: Vec<usize> = (0..self.manifest.clips.len()).collect();
+        let measured = clips.iter().filter(|clip| self.results.of("normalize", Some(**clip)).is_some());
+        let measures = measured
+            .map(|clip| Ok((*clip, Measures::read(&self.value("normalize", Some(*clip), "measures")?)?)))
+            .collect::<Result<_>>()?;
+        let ids = self.manifest.clips.iter().map(|clip| Some(clip.id.clone()));
+        let mut columns = vec![("clip_id".to_owned(), Values::Texts(ids.collect()))];
+        let batch = Batch { clips, measures, built: BuiltClips::new() };
+        columns.extend(measure_columns(&batch));
+        columns.extend(self.verdict_columns(&batch));
+        Ok(Frame { n_rows: batch.clips.len(), columns })
     }
 
     /// The rows of a batch in every table but those of reduce steps.
@@ -132,7 +162,6 @@ impl Joiner<'_> {
     }
 
     fn built(&self, index: usize, clip: &Clip) -> Result<Built> {
-        let measures = Measures::read(&self.value("normalize", Some(index), "measures")?)?;
         let pieces = Pieces::read(&self.value("normalize", Some(index), "ranges")?)?;
         let mut segments = BTreeMap::new();
         for name in self.manifest.segment.keys() {
@@ -141,7 +170,7 @@ impl Joiner<'_> {
             let marks = self.marks(&step, index)?;
             segments.insert(name.clone(), segments_of(&clip.id, name, &pieces, &spans.spans, &marks)?);
         }
-        Ok(Built { measures, segments })
+        Ok(Built { segments })
     }
 
     /// What a segment step knows of its segments; nothing of most.
@@ -170,12 +199,11 @@ impl Joiner<'_> {
         let sources = batch.clips.iter().map(|clip| self.lines[*clip].source.as_ref().map(Digest::to_string));
         let text =
             |of: &dyn Fn(&Clip) -> Option<String>| Values::Texts(clips.iter().map(|clip| of(clip)).collect());
-        let reason = |clip: &Clip| self.failed.get(&clip.id).cloned();
-        let status = |clip: &Clip| Some(if reason(clip).is_some() { "failed" } else { "ok" }.to_owned());
+        let statuses: Vec<_> = batch.clips.iter().map(|clip| self.status(*clip)).collect();
         let mut columns = vec![
             ("clip_id".to_owned(), text(&|clip| Some(clip.id.clone()))),
-            ("status".to_owned(), text(&status)),
-            ("reason".to_owned(), text(&reason)),
+            ("status".to_owned(), Values::Texts(statuses.iter().map(|it| Some(it.0.to_owned())).collect())),
+            ("reason".to_owned(), Values::Texts(statuses.into_iter().map(|it| it.1).collect())),
             ("source".to_owned(), text(&|clip| Some(clip.source.clone()))),
             ("source_blake3".to_owned(), Values::Texts(sources.collect())),
             ("license".to_owned(), text(&|clip| Some(clip.license.clone()))),
@@ -188,7 +216,34 @@ impl Joiner<'_> {
             columns.push(("split".to_owned(), Values::Texts(batch.clips.iter().map(split).collect())));
         }
         columns.extend(measure_columns(batch));
+        columns.extend(self.verdict_columns(batch));
         Table::new("clips", columns)
+    }
+
+    /// What became of a clip, and why, where it is not in all tables.
+    fn status(&self, clip: usize) -> (&'static str, Option<String>) {
+        let verdict = self.results.verdicts().and_then(|verdicts| verdicts.get(clip));
+        match (self.failed.get(&self.manifest.clips[clip].id), verdict) {
+            (Some(reason), _) => ("failed", Some(reason.clone())),
+            (None, Some(verdict)) if self.results.is_left_out(clip) => ("excluded", Some(verdict.reason())),
+            _ => ("ok", None),
+        }
+    }
+
+    /// What the gate says of each clip.
+    fn verdict_columns(&self, batch: &Batch) -> [(String, Values); 3] {
+        let verdict =
+            |clip: &usize| self.results.verdicts()?.get(*clip).filter(|_| batch.measures.contains_key(clip));
+        let duplicate = |clip: &usize| verdict(clip)?.duplicate.as_ref();
+        let clips = batch.clips.iter();
+        let agreements = clips.clone().map(|clip| duplicate(clip).map(|(_, agreement)| *agreement));
+        let originals = clips.clone().map(|clip| duplicate(clip).map(|(id, _)| id.clone()));
+        let flags = clips.clone().map(|clip| verdict(clip).and_then(Verdict::flags));
+        [
+            (DUPLICATE.to_owned(), Values::Floats(agreements.collect())),
+            ("duplicate_of".to_owned(), Values::Texts(originals.collect())),
+            ("gate_flags".to_owned(), Values::Texts(flags.collect())),
+        ]
     }
 
     fn segments_table(&self, built: &BuiltClips) -> Result<Table> {
@@ -259,12 +314,13 @@ impl Joiner<'_> {
 
     /// Where the rows of each clip start among all rows of an embed step, and how many there are in all.
     ///
-    /// A clip that failed in another step has its rows among them nevertheless.
+    /// A clip that failed in another step has its rows among them nevertheless; one that the gate leaves out has none.
     fn first_rows(&self, embed: &str, segmenter: &str) -> Result<(BTreeMap<usize, usize>, usize)> {
         let (embed, segmenter) = (format!("embed.{embed}"), format!("segment.{segmenter}"));
         let mut first_rows = BTreeMap::new();
         let mut n_rows = 0;
-        for clip in content_order(self.manifest, self.results) {
+        let clips = content_order(self.manifest, self.results);
+        for clip in clips.into_iter().filter(|clip| !self.results.is_left_out(*clip)) {
             if self.results.of(&embed, Some(clip)).is_some() {
                 first_rows.insert(clip, n_rows);
                 n_rows += Spans::read(&self.value(&segmenter, Some(clip), "spans")?)?.spans.len();
@@ -306,7 +362,7 @@ fn label_values<'a>(vocabulary: &Vocabulary, labels: impl Iterator<Item = Option
 
 /// What was measured of each clip, a column a measure; the codec after the duration.
 fn measure_columns(batch: &Batch) -> Vec<(String, Values)> {
-    let measures = |clip: &usize| batch.built.get(clip).map(|built| &built.measures);
+    let measures = |clip: &usize| batch.measures.get(clip);
     let column = |measure: &Measure| {
         let values = batch.clips.iter().map(|clip| measures(clip).and_then(measure.of));
         let values = match measure.is_whole {
@@ -386,6 +442,29 @@ mod tests {
         let failed = ["تقسيم", "gürültü"].map(|clip| (clip.to_owned(), "why".to_owned())).into();
         let tables = fixture::join(&results(&store), &store, &failed).unwrap();
         assert_eq!(tables[3].frame.column("x"), Some(&Values::Singles(vec![0.0])));
+    }
+
+    #[test]
+    fn a_clip_that_the_gate_leaves_out_is_in_no_table_but_clips() {
+        let store = FakeStore::default();
+        let mut results = results(&store);
+        results.judge(fixture::verdicts().into());
+        let x = ("x".to_owned(), Values::Singles(vec![20.0, 21.0]));
+        let rows = store.put(Frame { n_rows: 2, columns: vec![x] }.to_bytes());
+        let manifest = manifest();
+        let tasks = Tasks::of(&manifest).unwrap();
+        let key = Key::from_digest(Digest::of(b""));
+        results.add(task(&tasks, "reduce.map", None), key, [("rows", rows)].into());
+        let tables = fixture::join(&results, &store, &failed()).unwrap();
+        let clips = &tables[0];
+        assert_eq!(texts(clips, "status"), ["excluded", "failed", "ok"]);
+        assert_eq!(texts(clips, "reason")[0], "`snr_db` is 1, below 2");
+        assert_eq!(texts(clips, "gate_flags"), ["snr_db", "-", "snr_db"]);
+        assert_eq!(clips.frame.column("loudness_lufs"), Some(&Values::Floats(vec![Some(-20.5), None, None])));
+        for table in &tables[1..] {
+            assert_eq!(texts(table, "clip_id"), ["تقسيم"; 2], "{}", table.name);
+        }
+        assert_eq!(tables[3].frame.column("x"), Some(&Values::Singles(vec![20.0, 21.0])));
     }
 
     #[test]

@@ -20,18 +20,20 @@ pub use fetch::{
 pub use roots::Roots;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Results, Sources, Task};
+use crate::plan::{Plan, Results, Sources, Task, Verdicts};
 use crate::store::Store;
 
 use schedule::Schedule;
 use work::Work;
 
 /// The outputs that tables are made of; audio is not among them.
-pub const OUTPUTS_OF_TABLES: [&str; 6] = ["ranges", "measures", "spans", "marks", "features", "rows"];
+pub const OUTPUTS_OF_TABLES: [&str; 7] =
+    ["ranges", "measures", "pairs", "spans", "marks", "features", "rows"];
 
 /// What a run works with.
 pub struct Setting<'a> {
@@ -142,6 +144,7 @@ pub fn run<'s>(
     carry_out(&work, &unfresh, setting);
     let mut outcome = work.finish()?;
     outcome.n_recalled += n_selected - unfresh.len();
+    judge(plan, setting, &mut outcome.results)?;
     remember_wholes(plan, setting, &mut outcome.results)?;
     Ok(outcome)
 }
@@ -155,6 +158,17 @@ fn carry_out(work: &Work, tasks: &[Task], setting: &Setting) {
     });
     (setting.listener)(&Event::Began(expected.collect()));
     schedule.carry_out();
+}
+
+/// Lets the gate say what it says of the clips, where that is known by now. (Whoever asked for some tasks alone may have
+/// made less.)
+fn judge(plan: &Plan, setting: &Setting, results: &mut Results) -> Result<()> {
+    if results.verdicts().is_none() {
+        let read = |_, _: &str, digest: &_| setting.store.read(digest);
+        let verdicts = Verdicts::of(&plan.tasks, results, setting.store, &read)?;
+        verdicts.into_iter().for_each(|verdicts| results.judge(Arc::new(verdicts)));
+    }
+    Ok(())
 }
 
 /// Remembers everything about clips, and about the dataset, that is known as a whole now.
@@ -175,8 +189,11 @@ fn remember_wholes(plan: &Plan, setting: &Setting, results: &mut Results) -> Res
     for task in tasks.dataset_wide() {
         if let Some(key) = results.key_of(task) {
             store.remember_last(&tasks.step(task).name, &key)?;
-            plan.wholes.remember_all(task.step, &key, results, store)?;
+            plan.wholes.remember_all(tasks, task.step, &key, results, store)?;
         }
+    }
+    if let Some(verdicts) = results.verdicts().cloned() {
+        verdicts.remember(tasks, results, store)?;
     }
     store.remember_last("shape", &shape)
 }

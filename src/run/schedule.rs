@@ -145,7 +145,7 @@ impl<'w, 's> Schedule<'w, 's> {
 fn downstream(tasks: &Tasks) -> Vec<Vec<usize>> {
     let mut downstream = vec![Vec::new(); tasks.steps.len()];
     for (index, step) in tasks.steps.iter().enumerate() {
-        step.upstream().into_iter().for_each(|before| downstream[before].push(index));
+        step.waits_for().into_iter().for_each(|before| downstream[before].push(index));
     }
     downstream
 }

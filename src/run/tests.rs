@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::manifest::{self, Manifest};
 use crate::plan::Tasks;
-use crate::stages::{Context, Inputs, Outputs, Stage};
+use crate::stages::{Context, Inputs, Measures, Outputs, Pairs, Stage};
 use crate::store::{Digest, DiskStore};
 
 /// Gives each stage outputs that depend on its inputs alone, or fails, or changes its mind.
@@ -42,7 +42,10 @@ impl Executor for Fake {
             seen.push(u8::try_from(n_runs).unwrap());
         }
         // One name too many harms nobody: whoever reads asks for what it knows.
-        let mut outputs = ["ranges", "spans", "features", "rows"].map(|name| (name, seen.clone())).to_vec();
+        let mut outputs =
+            ["ranges", "spans", "features", "rows", "fingerprint"].map(|name| (name, seen.clone())).to_vec();
+        outputs.push(("measures", Measures::default().to_bytes()));
+        outputs.push(("pairs", Pairs { pairs: Vec::new() }.to_bytes()));
         outputs.push(("audio", [&seen[..], b"!"].concat()));
         Ok(outputs)
     }
@@ -60,7 +63,8 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let mut text = String::from(
             "[dataset]\nname = \"x\"\nversion = \"0.1.0\"\nlicense = \"CC0-1.0\"\n[segment.whole.whole]\n\
-             [embed.timbre.spectral]\nof = \"whole\"\n[reduce.map.pca]\nof = \"timbre\"\n",
+             [embed.timbre.spectral]\nof = \"whole\"\n[reduce.map.pca]\nof = \"timbre\"\n\
+             [gate]\nduration_s = []\nduplicate = []\n",
         );
         for (id, source, bytes) in sources {
             fs::write(folder.path().join(source), bytes).unwrap();
@@ -136,9 +140,9 @@ const THREE: [(&str, &str, &[u8]); 3] = [("a", "a.wav", b"a"), ("b", "b.wav", b"
 fn every_task_runs_once_and_then_never_again() {
     let bench = Bench::new(&THREE);
     let first = bench.run(&Fake::default(), false).unwrap();
-    assert_eq!((first.ran.len(), first.n_recalled), (3 * 3 + 1, 0));
+    assert_eq!((first.ran.len(), first.n_recalled), (3 * 3 + 2, 0));
     let second = bench.run(&Fake::default(), false).unwrap();
-    assert_eq!((second.ran.len(), second.n_recalled), (0, 10));
+    assert_eq!((second.ran.len(), second.n_recalled), (0, 11));
 }
 
 #[test]
@@ -149,8 +153,8 @@ fn equal_work_that_is_under_way_is_not_begun_again() {
     let fake = Fake::default();
     let bench = Bench::new(&same);
     let outcome = bench.run(&fake, false).unwrap();
-    assert_eq!(fake.n_runs.load(Ordering::Relaxed), 4);
-    assert_eq!((outcome.ran.len(), outcome.n_recalled), (4, 3 * 39));
+    assert_eq!(fake.n_runs.load(Ordering::Relaxed), 5);
+    assert_eq!((outcome.ran.len(), outcome.n_recalled), (5, 3 * 39));
     let results = &outcome.results;
     assert!((0..40).all(|clip| results.of("embed.timbre", Some(clip)).is_some()));
     assert!(results.of("reduce.map", None).is_some());
@@ -169,7 +173,7 @@ fn one_bad_clip_stops_nobody_else() {
     let bench = Bench::new(&THREE);
     let fake = Fake { fails_on: Some(b"b"), ..Fake::default() };
     let outcome = bench.run(&fake, false).unwrap();
-    assert_eq!((outcome.ran.len(), outcome.failures.len(), outcome.n_skipped), (2 * 3, 1, 2 + 1));
+    assert_eq!((outcome.ran.len(), outcome.failures.len(), outcome.n_skipped), (2 * 3, 1, 2 + 2));
 }
 
 #[test]
@@ -177,7 +181,7 @@ fn a_dataset_wide_step_goes_on_without_the_bad_clip_if_that_is_allowed() {
     let bench = Bench::new(&THREE);
     let fake = Fake { fails_on: Some(b"b"), ..Fake::default() };
     let outcome = bench.run(&fake, true).unwrap();
-    assert_eq!((outcome.ran.len(), outcome.failures.len(), outcome.n_skipped), (2 * 3 + 1, 1, 2));
+    assert_eq!((outcome.ran.len(), outcome.failures.len(), outcome.n_skipped), (2 * 3 + 2, 1, 2));
     assert_eq!(fake.reads.lock().unwrap().last(), Some(&2), "the step reads two clips");
 }
 

@@ -1,12 +1,12 @@
 //! The work on one task: recall its result, or make it from its inputs, which are made again where they are lost.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::fetch::{self, OpenSource};
 use super::{Event, How, OUTPUTS_OF_TABLES, Outcome, Setting, memory};
 use crate::error::{Error, Kind, Result};
-use crate::plan::{Need, Observed, Plan, Results, Status, Task, Tasks};
+use crate::plan::{Need, Observed, Plan, Results, Status, Task, Tasks, Verdicts};
 use crate::stages::{Context, Input, Inputs};
 use crate::store::{Digest, Key, OutputDigests};
 
@@ -73,6 +73,9 @@ impl<'a, 's> Work<'a, 's> {
     pub(super) fn prepare(&self, task: Task) -> Result<Prepared> {
         if let Status::Blocked(_) = self.plan.status(task) {
             return self.blocked(task).map(Prepared::Done);
+        }
+        if self.tasks.is_judged(task) && !self.is_judged()? {
+            return Ok(Prepared::Done(Done::Skipped));
         }
         let Some(key) = self.key(task) else { return Ok(Prepared::Done(Done::Skipped)) };
         let Some(outputs) = self.setting.store.recall(&key) else {
@@ -148,6 +151,26 @@ impl<'a, 's> Work<'a, 's> {
             None if self.setting.allow_failed => upstream.any(|before| results.has(before)),
             _ => upstream.all(|before| results.has(before)),
         }
+    }
+
+    /// Whether the gate knows which clips take part. Two tasks may ask at the same time: that costs time only, and a lock
+    /// held while values are made again could wait for itself.
+    fn is_judged(&self) -> Result<bool> {
+        let results = {
+            let state = self.state();
+            if state.outcome.results.verdicts().is_some() {
+                return Ok(true);
+            }
+            state.outcome.results.clone()
+        };
+        let read = |producer, name, digest: &Digest| {
+            self.value(&Value { name, producer, digest: *digest }).map(Some)
+        };
+        let Some(verdicts) = Verdicts::of(self.tasks, &results, self.setting.store, &read)? else {
+            return Ok(false);
+        };
+        self.state().outcome.results.judge(Arc::new(verdicts));
+        Ok(true)
     }
 
     fn reads(&self, task: Task) -> Result<Vec<Read>> {

@@ -3,6 +3,7 @@
 //! A stage is a pure function from named inputs to named outputs. It knows nothing of the store, of files
 //! or of clips. The struct that implements [`Stage`] is its own parameters, as the manifest spells them.
 
+mod duplicates;
 mod frame;
 mod from_label;
 mod input;
@@ -15,13 +16,14 @@ pub mod normalize;
 pub mod reduce;
 pub mod segment;
 
+pub use duplicates::Duplicates;
 pub use frame::{Frame, Values};
 pub use from_label::{FromLabel, OrLabel};
 pub use input::{Input, Inputs, Reader};
 pub use master::Master;
 pub use measures::{DUPLICATE, MEASURES, Measure};
 pub use normalize::Normalize;
-pub use values::{Mark, Marks, Measures, Pieces, RangeOfMaster, Span, Spans};
+pub use values::{Mark, Marks, Measures, Pairs, Pieces, RangeOfMaster, Span, Spans};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -68,8 +68,8 @@ pub struct Mark {
     pub section: Option<String>,
 }
 
-/// What normalize found out about the source and did to it. Nothing reads it but tables and people.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What normalize found out about the source and did to it. Nothing reads it but the gate, tables and people.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measures {
     /// The codec's short name: `flac`, `mp3`, `aac`, `pcm_s16le`, ...
     pub codec: String,
@@ -102,6 +102,13 @@ pub struct Measures {
     pub quality: Quality,
 }
 
+/// The clips that sound alike, as places among the clips whose fingerprints were read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pairs {
+    /// The lesser place, the greater place, and how far the two agree, 0-1.
+    pub pairs: Vec<(usize, usize, f64)>,
+}
+
 fn is_zero(frames: &u64) -> bool {
     *frames == 0
 }
@@ -125,7 +132,7 @@ macro_rules! json_value {
     )+};
 }
 
-json_value!(Pieces, Spans, Marks, Measures);
+json_value!(Pieces, Spans, Marks, Measures, Pairs);
 
 fn to_json<V: Serialize>(value: &V) -> Vec<u8> {
     serde_json::to_vec(value).expect("these types have only string keys")

@@ -13,6 +13,7 @@ mod clones;
 mod edits;
 mod everyday;
 mod freshness;
+mod gate;
 mod interruptions;
 mod names;
 mod readme;

@@ -60,9 +60,9 @@ license = "CC0-1.0"
 labels  = { artist = "B", maqam = "hijaz" }
 "#;
 
-/// Tasks per clip (normalize, windows, timbre), and all tasks, of [`MANIFEST`].
+/// Tasks per clip (normalize, windows, timbre), and all tasks (with duplicates and map), of [`MANIFEST`].
 pub(crate) const N_PER_CLIP: usize = 3;
-pub(crate) const N_TASKS: usize = 3 * N_PER_CLIP + 1;
+pub(crate) const N_TASKS: usize = 3 * N_PER_CLIP + 2;
 
 /// Whether tests that take minutes shall run.
 pub(crate) fn is_slow_suite_on() -> bool {
