@@ -81,7 +81,7 @@ fn a_clip_that_joins_two_groups_is_named_before_and_while_it_moves_others() {
         ranges = [\"0-2\"]\nlabels = { artist = \"Z\", maqam = \"rast\" }\n";
     space.write("taqsim.toml", manifest.clone() + joining);
     space.run(&["check"]).succeeds().says("warning[T0806]").says("1 clip moves from `test` to `train`");
-    let built = space.build().succeeds().ran(N_PER_CLIP + 1);
+    let built = space.build().succeeds().ran(N_PER_CLIP + 2);
     built.says("clip `three` moved from `test` to `train`: clip `duo` joins two groups");
     assert!(!space.build().succeeds().stderr.contains("moved"), "it is said once");
 }
