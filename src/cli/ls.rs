@@ -62,6 +62,8 @@ fn state(plan: &Plan, clip: usize) -> &'static str {
         "blocked"
     } else if of_clip(&|status| matches!(status, Status::Stale(_) | Status::Waiting(_))) {
         "stale"
+    } else if plan.known.is_left_out(clip) {
+        "excluded"
     } else {
         "fresh"
     }
@@ -77,7 +79,7 @@ fn human(clips: &[Line]) -> String {
         let padding = " ".repeat(width - clip.id.chars().count());
         let part =
             width_of_parts.map_or_else(String::new, |width| format!("{:width$}  ", part.unwrap_or("")));
-        let line = format!("{}{padding}  {state:7}  {part}{}  {}", clip.id, clip.source, labels.join(" "));
+        let line = format!("{}{padding}  {state:8}  {part}{}  {}", clip.id, clip.source, labels.join(" "));
         let _ = writeln!(text, "{}", printable(&line));
     }
     text

@@ -53,6 +53,7 @@ fn what_is_of_no_use_is_left_out_and_the_rest_is_built() {
     assert!(answer.stderr.contains("`duplicate` is 1 of clip `one`, above 0.85"), "{}", answer.stderr);
     let card = space.text("outputs/0.1.0/README.md");
     assert!(card.contains("In no table but `clips`: 3."), "{card}");
+    space.run(&["ls"]).succeeds().prints("silent     excluded  sources/silent.wav");
     space.run(&["verify", "--require", "sources,tables"]).succeeds();
     space.build().succeeds().ran(0).says("is up to date");
 }
