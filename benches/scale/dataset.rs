@@ -31,6 +31,13 @@ maqam = ["rast", "bayati", "hijaz", "saba"]
 sample_rate = "keep"
 loudness = "keep"
 
+[gate]
+duration_s = []
+dc_offset = []
+snr_db = []
+start_level_dbfs = []
+end_level_dbfs = []
+
 [segment.whole.whole]
 
 [segment.windows.sliding]
