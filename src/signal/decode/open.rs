@@ -140,7 +140,7 @@ fn describe(container: Box<dyn FormatReader>, movie: &Movie) -> Result<Opened> {
     let decoder = make_decoder(&parameters).map_err(|cause| unsupported(&name, &cause))?;
     let (sample_rate, layout) = signal_of(decoder.codec_params())?;
     let timing = timing(format, track, &parameters, sample_rate, movie);
-    let duration_s = duration(track, &timing, sample_rate).filter(|_| !movie.fragmented);
+    let duration_s = duration(track, &parameters, &timing, sample_rate).filter(|_| !movie.fragmented);
     let codec = decoder.codec_info().short_name.to_owned();
     let bit_depth = bit_depth::of(&codec, &parameters, decoder.codec_params());
     let probe = Probe { codec, sample_rate, layout, bit_depth, duration_s };
@@ -202,12 +202,12 @@ fn timing(
     let start = if is_mpeg(id) { -i64::from(track.delay.unwrap_or(0)) } else { track.start_ts.get() };
     let lossy = is_mpeg(id) || matches!(id, codec::CODEC_ID_AAC | codec::CODEC_ID_VORBIS);
     let warm_up = if lossy { WARM_UP } else { 0 };
-    let (first, end) = match stamped {
-        _ if id == codec::CODEC_ID_OPUS && movie.edits.is_empty() => {
-            (track.start_ts.get().max(0) + priming, None)
-        }
-        true => heard(format, track, id, rate, movie, counted),
-        false => (0, None),
+    let (first, end) = if id == codec::CODEC_ID_OPUS && movie.edits.is_empty() {
+        (track.start_ts.get().max(0) + priming, None)
+    } else if stamped {
+        heard(format, track, id, rate, movie, counted)
+    } else {
+        (0, None)
     };
     Timing {
         start: if stamped { start } else { 0 },
@@ -289,12 +289,11 @@ fn declared(format: FormatId, track: &Track, id: AudioCodecId, frames: i64) -> O
     }
 }
 
-fn duration(track: &Track, timing: &Timing, rate: u32) -> Option<f64> {
+fn duration(track: &Track, parameters: &AudioCodecParameters, timing: &Timing, rate: u32) -> Option<f64> {
     if let Some(end) = timing.end.or(timing.declared) {
         return Some((end - timing.first).max(0) as f64 / f64::from(rate));
     }
     let time = track.time_base?.calc_duration(track.duration?)?.as_secs_f64();
-    let Some(CodecParameters::Audio(parameters)) = &track.codec_params else { return Some(time) };
     Some((time - priming(parameters) as f64 / f64::from(rate)).max(0.0))
 }
 

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use ropus::OpusMSDecoder;
-use symphonia::core::audio::layouts::{CHANNEL_LAYOUT_MONO, CHANNEL_LAYOUT_STEREO};
 use symphonia::core::audio::{
-    AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef, Position,
+    AsGenericAudioBufferRef, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef, layouts,
 };
 use symphonia::core::codecs::CodecInfo;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, FinalizeResult};
@@ -34,6 +33,8 @@ pub(super) struct Head {
     coupled: u8,
     /// Of each loudspeaker, in the order of their bits: the decoded channel that it gets.
     mapping: Vec<u8>,
+    /// Which loudspeakers these are.
+    channels: Channels,
 }
 
 impl Head {
@@ -50,62 +51,37 @@ impl Head {
             let pair = [fixed[at], fixed[at + 1]];
             if version == 0 { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
         };
-        let (streams, coupled, mapping) = mapping(fixed[1], fixed[10], table)?;
-        Some(Self { pre_skip: number(2), gain: number(8) as i16, streams, coupled, mapping })
-    }
-
-    fn channels(&self) -> Channels {
-        match self.mapping.len() {
-            1 => CHANNEL_LAYOUT_MONO,
-            2 => CHANNEL_LAYOUT_STEREO,
-            count => Channels::Positioned(LOUDSPEAKERS[count]),
-        }
+        let n_channels = fixed[1];
+        let (channels, order) = LAYOUTS.get(usize::from(n_channels).checked_sub(1)?)?.clone();
+        let (streams, coupled, mapping) = mapping(n_channels, order, fixed[10], table)?;
+        Some(Self { pre_skip: number(2), gain: number(8) as i16, streams, coupled, mapping, channels })
     }
 }
 
 /// Streams, how many of them are stereo, and the decoded channel of each loudspeaker, by the family of mapping.
-fn mapping(channels: u8, family: u8, table: &[u8]) -> Option<(u8, u8, Vec<u8>)> {
+fn mapping(channels: u8, order: &[u8], family: u8, table: &[u8]) -> Option<(u8, u8, Vec<u8>)> {
     match (family, channels) {
         (0, 1 | 2) => Some((1, channels - 1, (0..channels).collect())),
-        (1, 1..=8) => {
+        (1, _) => {
             let (counts, table) = table.split_at_checked(2)?;
             let table = table.get(..usize::from(channels))?;
-            let order = VORBIS_ORDER[usize::from(channels)];
             Some((counts[0], counts[1], order.iter().map(|from| table[usize::from(*from)]).collect()))
         }
         _ => None,
     }
 }
 
-/// By the number of channels: of each loudspeaker in the order of their bits, where it stands in Vorbis' order.
-const VORBIS_ORDER: [&[u8]; 9] = [
-    &[],
-    &[0],
-    &[0, 1],
-    &[0, 2, 1],
-    &[0, 1, 2, 3],
-    &[0, 2, 1, 3, 4],
-    &[0, 2, 1, 5, 3, 4],
-    &[0, 2, 1, 6, 5, 3, 4],
-    &[0, 2, 1, 7, 5, 6, 3, 4],
-];
-
-const FRONT: Position = Position::FRONT_LEFT.union(Position::FRONT_RIGHT);
-const FRONT_OF_THREE: Position = FRONT.union(Position::FRONT_CENTER);
-const REAR: Position = Position::REAR_LEFT.union(Position::REAR_RIGHT);
-const SIDE: Position = Position::SIDE_LEFT.union(Position::SIDE_RIGHT);
-
-/// By the number of channels: the loudspeakers of Vorbis' layouts.
-const LOUDSPEAKERS: [Position; 9] = [
-    Position::empty(),
-    Position::FRONT_LEFT,
-    FRONT,
-    FRONT_OF_THREE,
-    FRONT.union(REAR),
-    FRONT_OF_THREE.union(REAR),
-    FRONT_OF_THREE.union(REAR).union(Position::LFE1),
-    FRONT_OF_THREE.union(SIDE).union(Position::REAR_CENTER).union(Position::LFE1),
-    FRONT_OF_THREE.union(SIDE).union(REAR).union(Position::LFE1),
+/// By the number of channels: Vorbis' layout, and of each of its loudspeakers, in the order of their bits, where it stands in
+/// Vorbis' order.
+const LAYOUTS: [(Channels, &[u8]); 8] = [
+    (layouts::CHANNEL_LAYOUT_OGG_1P0, &[0]),
+    (layouts::CHANNEL_LAYOUT_OGG_2P0, &[0, 1]),
+    (layouts::CHANNEL_LAYOUT_OGG_3P0, &[0, 2, 1]),
+    (layouts::CHANNEL_LAYOUT_OGG_4P0, &[0, 1, 2, 3]),
+    (layouts::CHANNEL_LAYOUT_OGG_5P0, &[0, 2, 1, 3, 4]),
+    (layouts::CHANNEL_LAYOUT_OGG_5P1, &[0, 2, 1, 5, 3, 4]),
+    (layouts::CHANNEL_LAYOUT_OGG_6P1, &[0, 2, 1, 6, 5, 3, 4]),
+    (layouts::CHANNEL_LAYOUT_OGG_7P1, &[0, 2, 1, 7, 5, 6, 3, 4]),
 ];
 
 /// A decoder of one stream's packets.
@@ -135,7 +111,7 @@ impl Opus {
         )
         .map_err(|_| Error::DecodeError("its header makes no sense"))?;
         decoder.set_gain(head.gain.into());
-        let channels = head.channels();
+        let channels = head.channels;
         let mut parameters = parameters.clone();
         parameters.with_sample_rate(SAMPLE_RATE).with_channels(channels.clone());
         Ok(Self {
@@ -221,7 +197,8 @@ mod tests {
     #[test]
     fn a_header_says_what_is_skipped_and_where_each_channel_goes() {
         let stereo = Head::read(&head(2, 0, &[])).unwrap();
-        let expected = Head { pre_skip: 312, gain: -512, streams: 1, coupled: 1, mapping: vec![0, 1] };
+        let (mapping, channels) = (vec![0, 1], layouts::CHANNEL_LAYOUT_STEREO);
+        let expected = Head { pre_skip: 312, gain: -512, streams: 1, coupled: 1, mapping, channels };
         assert_eq!(stereo, expected);
         let six = Head::read(&head(6, 1, &[4, 2, 0, 4, 1, 2, 3, 5])).unwrap();
         assert_eq!((six.streams, six.coupled), (4, 2));
