@@ -276,19 +276,11 @@ fn greatest(scores: &[f64]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::YinParameters;
+    use super::super::yin::tests::DEFAULTS;
     use super::*;
 
     fn pyin() -> Pyin {
-        let parameters = YinParameters {
-            sample_rate: 22_050.0,
-            fmin: 55.0,
-            fmax: 1760.0,
-            frame_length: 2048,
-            hop_length: 256,
-            trough_threshold: 0.1,
-        };
-        Pyin::new(Yin::new(parameters).unwrap())
+        Pyin::new(Yin::new(DEFAULTS).unwrap())
     }
 
     fn contour(samples: &[f64]) -> Vec<Option<f64>> {

@@ -203,10 +203,10 @@ fn refused(parameter: &str, value: f64, cause: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    const DEFAULTS: YinParameters = YinParameters {
+    pub(in crate::signal::pitch) const DEFAULTS: YinParameters = YinParameters {
         sample_rate: 22_050.0,
         fmin: 55.0,
         fmax: 1760.0,

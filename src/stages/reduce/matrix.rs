@@ -206,12 +206,22 @@ pub(super) mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
+    use crate::signal::SplitMix;
     use crate::stages::{Inputs, Stage};
 
     /// A frame of these rows.
     pub(in crate::stages::reduce) fn features(rows: &[&[f32]], dim: usize) -> Input {
         let columns = vec![("vector".to_owned(), Values::Lists { dim, data: rows.concat() })];
         Input::bytes(Frame { n_rows: rows.len(), columns }.to_bytes())
+    }
+
+    /// So many rows in four groups, the same each time.
+    pub(in crate::stages::reduce) fn some_rows(n_rows: usize, dim: usize) -> Input {
+        let mut random = SplitMix(n_rows as u64);
+        let rows: Vec<Vec<f32>> = (0..n_rows)
+            .map(|i| (0..dim).map(|j| (random.uniform() + (i % 4 * (j + 1)) as f64) as f32).collect())
+            .collect();
+        features(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), dim)
     }
 
     /// What `stage` makes of the rows of these frames.

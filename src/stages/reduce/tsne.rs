@@ -129,18 +129,9 @@ fn lay_out<const D: usize>(affinities: &Graph, start: &[f32], context: &Context)
 mod tests {
     use std::sync::atomic::AtomicBool;
 
-    use super::super::matrix::tests::{features, reduce};
+    use super::super::matrix::tests::{features, reduce, some_rows};
     use super::*;
-    use crate::signal::SplitMix;
-    use crate::stages::{Frame, Input, Values};
-
-    fn some_rows(n_rows: usize, dim: usize) -> Input {
-        let mut random = SplitMix(n_rows as u64);
-        let rows: Vec<Vec<f32>> = (0..n_rows)
-            .map(|i| (0..dim).map(|j| (random.uniform() + (i % 4 * (j + 1)) as f64) as f32).collect())
-            .collect();
-        features(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), dim)
-    }
+    use crate::stages::{Frame, Values};
 
     fn mean(frame: &Frame, name: &str) -> f64 {
         let Some(Values::Floats(figures)) = frame.column(name) else { panic!("no {name}") };

@@ -148,18 +148,9 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::super::Scale;
-    use super::super::matrix::tests::{features, reduce};
+    use super::super::matrix::tests::{features, reduce, some_rows};
     use super::*;
-    use crate::signal::SplitMix;
     use crate::stages::{Frame, Input, Values};
-
-    fn some_rows(n_rows: usize, dim: usize) -> Input {
-        let mut random = SplitMix(n_rows as u64);
-        let rows: Vec<Vec<f32>> = (0..n_rows)
-            .map(|i| (0..dim).map(|j| (random.uniform() + (i % 4 * (j + 1)) as f64) as f32).collect())
-            .collect();
-        features(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), dim)
-    }
 
     fn map_of(stage: &Umap, rows: Input) -> Frame {
         reduce(stage, &[rows]).unwrap()
