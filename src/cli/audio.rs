@@ -53,8 +53,8 @@ fn add_findings(measured: &Measured, manifest: &Manifest, outcome: &mut Outcome)
         let Some(place) = outcome.place(index) else { continue };
         found.extend(broken.iter().map(|broken| finding(&place, &clip.id, broken)));
         // Of a source that is missing, its probe has said so.
-        let is_known = outcome.findings.iter().any(|finding| finding.span == place.source);
-        found.extend(failure.filter(|_| !is_known).map(|error| Finding::clip_unmeasured(&place, error)));
+        let is_known = || outcome.findings.iter().any(|finding| finding.span == place.source);
+        found.extend(failure.filter(|_| !is_known()).map(|error| Finding::clip_unmeasured(&place, error)));
     }
     found.into_iter().for_each(|finding| outcome.findings.push(finding));
     outcome.findings.sort();
