@@ -62,10 +62,11 @@ fn explanation(plan: &Plan, sources: &Sources, task: Task) -> String {
         let _ = write!(text, ": {}", plan.why(status));
     }
     text.push('\n');
-    let Some(recipe) = plan.tasks.recipe(task, sources, &plan.known) else { return text };
+    let Some(found) = plan.tasks.found(task, sources, &plan.known) else { return text };
     if matches!(status, Status::Waiting(_)) {
         return text;
     }
+    let recipe = plan.tasks.recipe(task, found);
     let _ = writeln!(text, "  key      {}", recipe.key().digest());
     let _ = writeln!(text, "  kind     {} version {}, {}", recipe.kind, recipe.version, recipe.numerics);
     for (name, value) in &recipe.params {

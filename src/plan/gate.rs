@@ -1,14 +1,17 @@
 //! The quality gate: what it says of each clip, and how that is remembered.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::judge::{ReadValue, judge};
-use super::{Results, Tasks};
+use super::judge::judge;
+use super::ledger::{self, Ledger};
+use super::order::fingerprint_order;
+use super::{Results, Sources, Task, Tasks};
 use crate::error::Result;
-use crate::manifest::{Clip, Gate, Manifest, Then};
-use crate::stages::Params;
+use crate::manifest::{Manifest, Then};
+use crate::stages::{Input, Pairs, Params};
 use crate::store::{Digest, OutputDigests, Recipe, Store};
 
 /// A limit that a clip breaks.
@@ -35,7 +38,26 @@ pub struct Verdict {
 ///
 /// It is no task: limits are held against what was measured wherever that is known, so that another limit runs nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Verdicts(BTreeMap<usize, Verdict>);
+pub struct Verdicts {
+    by_clip: BTreeMap<usize, Verdict>,
+    /// Everything that they depend on; none where that was long ago.
+    recipe: Option<Recipe>,
+}
+
+/// Lets the gate say what it says, as soon as all that it goes by is known.
+pub struct Gatekeeper<'a, 'm> {
+    /// What is built.
+    pub tasks: &'a Tasks<'m>,
+    /// Of what.
+    pub sources: &'a Sources,
+    /// Where what was said before is remembered.
+    pub store: &'a dyn Store,
+    /// Gives what a task came to.
+    pub read: &'a ReadValue<'a>,
+}
+
+/// Gives the output of this name and digest that a task came to; none where it is lost.
+pub type ReadValue<'r> = dyn Fn(Task, &'static str, &Digest) -> Result<Option<Input>> + 'r;
 
 /// Raised whenever the gate says something else of the same clips.
 const VERSION: u32 = 1;
@@ -62,26 +84,14 @@ impl Verdict {
 /// Of each clip, by its index in the manifest.
 impl FromIterator<(usize, Verdict)> for Verdicts {
     fn from_iter<I: IntoIterator<Item = (usize, Verdict)>>(verdicts: I) -> Self {
-        Self(verdicts.into_iter().filter(|(_, verdict)| *verdict != Verdict::default()).collect())
+        let by_clip = verdicts.into_iter().filter(|(_, verdict)| *verdict != Verdict::default()).collect();
+        Self { by_clip, recipe: None }
     }
 }
 
 impl Verdicts {
     /// What the store calls what the gate said last.
     pub const NAME: &'static str = "gate";
-
-    /// What the gate says of all clips that were normalised: remembered, or judged by what was measured of them, as
-    /// `read` gives it. None where nobody can know yet, or `read` lost something.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn of(tasks: &Tasks, results: &Results, store: &dyn Store, read: &ReadValue) -> Result<Option<Self>> {
-        let Some(recipe) = recipe(tasks, results) else { return Ok(None) };
-        match recall(store.recall(&recipe.key()), tasks.manifest, store)? {
-            Some(verdicts) => Ok(Some(verdicts)),
-            None => judge(tasks, results, read),
-        }
-    }
 
     /// What the gate said last, of the clips that are still called as they were.
     ///
@@ -92,31 +102,31 @@ impl Verdicts {
         recall(key.and_then(|key| store.recall(&key)), manifest, store)
     }
 
-    /// Remembers what the gate says of these results.
+    /// Remembers what the gate says.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn remember(&self, tasks: &Tasks, results: &Results, store: &dyn Store) -> Result<()> {
-        let Some(recipe) = recipe(tasks, results) else { return Ok(()) };
+    pub fn remember(&self, manifest: &Manifest, store: &dyn Store) -> Result<()> {
+        let Some(recipe) = &self.recipe else { return Ok(()) };
         let key = recipe.key();
         if !store.knows(&key) {
-            let id = |clip: usize| tasks.manifest.clips[clip].id.as_str();
+            let id = |clip: usize| manifest.clips[clip].id.as_str();
             let by_id: Vec<(&str, &Verdict)> =
                 self.iter().map(|(clip, verdict)| (id(clip), verdict)).collect();
             let json = serde_json::to_vec(&by_id).expect("verdicts are JSON");
-            store.remember(&recipe, &store.keep(&[("verdicts", json)])?)?;
+            store.remember(recipe, &store.keep(&[("verdicts", json)])?)?;
         }
         store.remember_last(Self::NAME, &key)
     }
 
     /// What is said of a clip; none where nothing is.
     pub fn get(&self, clip: usize) -> Option<&Verdict> {
-        self.0.get(&clip)
+        self.by_clip.get(&clip)
     }
 
     /// The clips of which something is said, by their index in the manifest.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &Verdict)> {
-        self.0.iter().map(|(clip, verdict)| (*clip, verdict))
+        self.by_clip.iter().map(|(clip, verdict)| (*clip, verdict))
     }
 
     /// Whether a clip is in no table but `clips`.
@@ -125,48 +135,77 @@ impl Verdicts {
     }
 }
 
-/// Everything that verdicts depend on; none where not all of it is known yet.
-fn recipe(tasks: &Tasks, results: &Results) -> Option<Recipe> {
-    let pairs = *results.of_task(tasks.duplicates()?)?.get("pairs")?;
-    let manifest = tasks.manifest;
-    let mut bytes = Vec::new();
-    for (index, clip) in manifest.clips.iter().enumerate() {
-        push_clip(&mut bytes, clip, &manifest.gate);
-        push_measured(&mut bytes, index, results);
+impl Gatekeeper<'_, '_> {
+    /// Takes down what is known of all clips that were normalised; whether it could: `read` may have lost something.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn take_stock(&self, results: &mut Results) -> Result<bool> {
+        let pages = ledger::pages(self.tasks, self.sources, results);
+        if results.ledger().is_some_and(|ledger| ledger.is_of(&pages)) {
+            return Ok(true);
+        }
+        let ledger = Ledger::of(pages, self.tasks, results, self.store, self.read)?;
+        let has_stock = ledger.is_some();
+        results.set_ledger(ledger.map(Arc::new));
+        Ok(has_stock)
     }
-    let gate = serde_json::to_value(&manifest.gate).expect("limits have only string keys");
-    Some(Recipe {
-        kind: Verdicts::NAME.to_owned(),
-        version: VERSION,
-        numerics: "exact".to_owned(),
-        params: Params::from_iter([("gate".to_owned(), gate)]),
-        inputs: [("clips", Digest::of(&bytes)), ("pairs", pairs)]
-            .map(|(name, digest)| (name.to_owned(), vec![digest]))
-            .into(),
-    })
+
+    /// Takes down what the gate says of all clips that were normalised: remembered, or judged by what was measured of
+    /// them. Whether it could: nobody may know yet which clips sound alike, or `read` lost something.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn judge(&self, results: &mut Results) -> Result<bool> {
+        let Some(recipe) = self.recipe(results) else { return Ok(false) };
+        let recalled = recall(self.store.recall(&recipe.key()), self.tasks.manifest, self.store)?;
+        let verdicts = match recalled {
+            Some(verdicts) => Some(verdicts),
+            None => self.judged(results)?,
+        };
+        let is_judged = verdicts.is_some();
+        let verdicts = verdicts.map(|verdicts| Verdicts { recipe: Some(recipe), ..verdicts });
+        verdicts.into_iter().for_each(|verdicts| results.judge(Arc::new(verdicts)));
+        Ok(is_judged)
+    }
+
+    fn judged(&self, results: &mut Results) -> Result<Option<Verdicts>> {
+        if !self.take_stock(results)? {
+            return Ok(None);
+        }
+        let (Some(ledger), Some((task, digest))) = (results.ledger(), self.pairs(results)) else {
+            return Ok(None);
+        };
+        let Some(pairs) = (self.read)(task, "pairs", &digest)? else { return Ok(None) };
+        let manifest = self.tasks.manifest;
+        let alone = |clip: usize| ledger.get(clip).map(|entry| &entry.alone);
+        Ok(Some(judge(manifest, alone, &Pairs::read(&pairs)?, &fingerprint_order(manifest, results))))
+    }
+
+    fn pairs(&self, results: &Results) -> Option<(Task, Digest)> {
+        let task = self.tasks.duplicates()?;
+        Some((task, *results.of_task(task)?.get("pairs")?))
+    }
+
+    /// Everything that verdicts depend on; none where not all of it is known yet.
+    fn recipe(&self, results: &Results) -> Option<Recipe> {
+        let (_, pairs) = self.pairs(results)?;
+        let pages = ledger::digest_of(&ledger::pages(self.tasks, self.sources, results));
+        let inputs = [("ids", ids(self.tasks.manifest)), ("pages", pages), ("pairs", pairs)];
+        Some(Recipe {
+            kind: Verdicts::NAME.to_owned(),
+            version: VERSION,
+            numerics: "exact".to_owned(),
+            params: Params::new(),
+            inputs: inputs.map(|(name, digest)| (name.to_owned(), vec![digest])).into(),
+        })
+    }
 }
 
-/// What the manifest says of a clip that the gate asks for.
-fn push_clip(bytes: &mut Vec<u8>, clip: &Clip, gate: &Gate) {
-    let labels: Vec<_> = gate.labels.keys().map(|name| clip.labels.get(name)).collect();
-    let json = serde_json::to_vec(&(&clip.id, &clip.accept, labels)).expect("texts and numbers are JSON");
-    bytes.extend_from_slice(&(json.len() as u64).to_le_bytes());
-    bytes.extend(json);
-}
-
-/// What was measured of a clip, and its place among the others. The key of everything about it stands for
-/// that where there is one: its outputs need not be looked up.
-fn push_measured(bytes: &mut Vec<u8>, clip: usize, results: &Results) {
-    if let Some(key) = results.whole(Some(clip)) {
-        bytes.push(2);
-        return bytes.extend_from_slice(key.digest().as_bytes());
-    }
-    let outputs = results.of("normalize", Some(clip));
-    bytes.push(u8::from(outputs.is_some()));
-    for name in ["fingerprint", "measures"] {
-        let digest = outputs.as_ref().and_then(|outputs| outputs.get(name));
-        bytes.extend_from_slice(digest.map_or(&[][..], |digest| &digest.as_bytes()[..]));
-    }
+/// How the clips are called, in their order.
+fn ids(manifest: &Manifest) -> Digest {
+    let ids = manifest.clips.iter().flat_map(|clip| [clip.id.as_bytes(), b"\0"]);
+    Digest::of(&ids.collect::<Vec<_>>().concat())
 }
 
 /// Clips are sorted by id in a checked manifest.

@@ -2,6 +2,7 @@
 
 mod gate;
 mod judge;
+mod ledger;
 mod order;
 mod results;
 mod status;
@@ -9,12 +10,13 @@ mod steps;
 mod tasks;
 mod wholes;
 
-pub use gate::{Broken, Verdict, Verdicts};
+pub use gate::{Broken, Gatekeeper, ReadValue, Verdict, Verdicts};
+pub use ledger::Ledger;
 pub use order::content_order;
 pub use results::Results;
 pub use status::{Awaited, Plan, Reason, Status};
 pub use steps::{From, Step, Wire, Work, steps};
-pub use tasks::{Need, Task, Tasks};
+pub use tasks::{Found, Need, Task, Tasks};
 pub use wholes::Wholes;
 
 use crate::error::Error;

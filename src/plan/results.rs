@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Task, Tasks, Verdicts};
+use super::steps::NORMALIZE;
+use super::{Ledger, Task, Tasks, Verdicts};
 use crate::store::{Digest, Key, OutputDigests, Store};
 
 /// What the tasks of a dataset came to: the output digests of each, where it succeeded.
@@ -17,6 +18,8 @@ pub struct Results<'s> {
     wholes: Vec<Option<Key>>,
     /// By step and clip; a step of which nothing is here has no clips.
     made: Vec<Vec<Option<Made>>>,
+    /// What is known of all clips at once, where somebody asked for it.
+    ledger: Option<Arc<Ledger>>,
     /// What the gate says of the clips, once everything that it goes by is known.
     verdicts: Option<Arc<Verdicts>>,
 }
@@ -33,7 +36,8 @@ impl<'s> Results<'s> {
     pub fn none(tasks: &Tasks, store: &'s dyn Store) -> Self {
         let steps = tasks.steps.iter().map(|step| step.name.clone()).collect();
         let (n_clips, n_steps) = (tasks.manifest.clips.len(), tasks.steps.len());
-        Self { store, steps, wholes: vec![None; n_clips], made: vec![Vec::new(); n_steps], verdicts: None }
+        let (wholes, made) = (vec![None; n_clips], vec![Vec::new(); n_steps]);
+        Self { store, steps, wholes, made, ledger: None, verdicts: None }
     }
 
     /// The outputs of the step called `step` for one clip (or, with none, for the dataset).
@@ -44,10 +48,8 @@ impl<'s> Results<'s> {
 
     /// The outputs of a task.
     pub fn of_task(&self, task: Task) -> Option<OutputDigests> {
-        match self.made(task) {
-            Some(made) => Some(made.outputs.clone()),
-            None => self.store.recall(&self.key_in_whole(task)?),
-        }
+        let at_hand = self.made(task).map(|made| &made.outputs).or_else(|| self.in_ledger(task));
+        at_hand.cloned().or_else(|| self.store.recall(&self.key_in_whole(task)?))
     }
 
     /// The key of a task that succeeded.
@@ -58,6 +60,22 @@ impl<'s> Results<'s> {
     /// Whether a task succeeded.
     pub fn has(&self, task: Task) -> bool {
         self.made(task).is_some() || self.whole(task.clip).is_some()
+    }
+
+    /// What is known of all clips at once, where somebody asked for it.
+    pub fn ledger(&self) -> Option<&Arc<Ledger>> {
+        self.ledger.as_ref()
+    }
+
+    /// Takes down what is known of all clips.
+    pub(super) fn set_ledger(&mut self, ledger: Option<Arc<Ledger>>) {
+        self.ledger = ledger;
+    }
+
+    /// Takes down what was found out about the gate from the same results.
+    pub fn take_from_gate(&mut self, other: &Self) {
+        self.ledger = other.ledger.clone();
+        self.verdicts = other.verdicts.clone().or(self.verdicts.take());
     }
 
     /// What the gate says of the clips, once everything that it goes by is known.
@@ -102,6 +120,12 @@ impl<'s> Results<'s> {
 
     fn made(&self, task: Task) -> Option<&Made> {
         self.made[task.step].get(task.clip.unwrap_or(0))?.as_ref()
+    }
+
+    fn in_ledger(&self, task: Task) -> Option<&OutputDigests> {
+        let is_normalize = self.steps[task.step] == NORMALIZE;
+        let ledger = self.ledger.as_ref().filter(|_| is_normalize)?;
+        Some(&ledger.get(task.clip?)?.outputs)
     }
 
     fn key_in_whole(&self, task: Task) -> Option<Key> {

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 
 use super::tasks::{Need, Task, Tasks};
-use super::{Observed, Results, Sources, Verdicts, Wholes};
+use super::{Gatekeeper, Observed, Results, Sources, Wholes};
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::store::{Difference, Digest, Key, OutputDigests, Recipe, Store};
@@ -73,9 +72,9 @@ impl<'m> Plan<'m> {
         let mut plan = Self { tasks, wholes, known, store, unfresh, stale_keys };
         (0..manifest.clips.len()).for_each(|clip| plan.look_at_clip(clip, sources));
         for task in plan.tasks.dataset_wide().collect::<Vec<_>>() {
-            plan.look_at(task, sources);
+            plan.look_at_dataset(task, sources)?;
             if plan.tasks.duplicates() == Some(task) {
-                plan.judge()?;
+                plan.judge(sources)?;
             }
         }
         plan.mark_what_must_be_remade();
@@ -99,13 +98,17 @@ impl<'m> Plan<'m> {
 
     /// Marks what a table or a person needs of a fresh task, but the cache no longer has: these of its outputs.
     pub fn need_values(&mut self, tasks: impl IntoIterator<Item = Task>, is_needed: impl Fn(&str) -> bool) {
+        let mut is_any_lost = false;
         for task in tasks {
             let outputs = self.outputs_of_fresh(task).unwrap_or_default();
             if outputs.iter().any(|(name, digest)| is_needed(name) && !self.store.has(digest)) {
                 self.unfresh.insert(task, Status::Remade);
+                is_any_lost = true;
             }
         }
-        self.mark_what_must_be_remade();
+        if is_any_lost {
+            self.mark_what_must_be_remade();
+        }
     }
 
     /// Why a task has its status, in words; empty where the status says it all.
@@ -122,14 +125,11 @@ impl<'m> Plan<'m> {
 
     /// What the gate says, as far as everything that it goes by is known; what it goes by and the cache no longer has
     /// must be made again.
-    fn judge(&mut self) -> Result<()> {
+    fn judge(&mut self, sources: &Sources) -> Result<()> {
         let Some(duplicates) = self.tasks.duplicates().filter(|task| self.known.has(*task)) else {
             return Ok(());
         };
-        let store = self.store;
-        let read = |_, _, digest: &Digest| store.read(digest);
-        if let Some(verdicts) = Verdicts::of(&self.tasks, &self.known, store, &read)? {
-            self.known.judge(Arc::new(verdicts));
+        if self.ask_the_gate(sources, |gate, results| gate.judge(results))? {
             return Ok(());
         }
         let clips = 0..self.tasks.manifest.clips.len();
@@ -146,6 +146,17 @@ impl<'m> Plan<'m> {
         needed.any(|(_, digest)| !self.store.has(digest))
     }
 
+    /// Lets the gatekeeper take something down in what is known; whether it could.
+    fn ask_the_gate(
+        &mut self,
+        sources: &Sources,
+        ask: fn(&Gatekeeper, &mut Results) -> Result<bool>,
+    ) -> Result<bool> {
+        let (tasks, store) = (&self.tasks, self.store);
+        let read = |_, _, digest: &Digest| store.read(digest);
+        ask(&Gatekeeper { tasks, sources, store, read: &read }, &mut self.known)
+    }
+
     fn look_at_clip(&mut self, clip: usize, sources: &Sources) {
         let key = self.wholes.key(&self.tasks, clip, sources).filter(|key| self.store.knows(key));
         if let Some(key) = key {
@@ -157,11 +168,18 @@ impl<'m> Plan<'m> {
         }
     }
 
-    fn look_at(&mut self, task: Task, sources: &Sources) {
+    /// A task that sees many clips does not look them up one by one.
+    fn look_at_dataset(&mut self, task: Task, sources: &Sources) -> Result<()> {
         if let Some((key, outputs)) = self.recalled_with_all_clips(task) {
             self.known.add(task, key, outputs);
-            return;
+            return Ok(());
         }
+        self.ask_the_gate(sources, |gate, results| gate.take_stock(results))?;
+        self.look_at(task, sources);
+        Ok(())
+    }
+
+    fn look_at(&mut self, task: Task, sources: &Sources) {
         match self.status_of(task, sources) {
             Ok((key, outputs)) => self.known.add(task, key, outputs),
             Err(status) => drop(self.unfresh.insert(task, status)),
@@ -170,7 +188,7 @@ impl<'m> Plan<'m> {
 
     /// What a dataset-wide task came to when all clips were as they are.
     fn recalled_with_all_clips(&self, task: Task) -> Option<(Key, OutputDigests)> {
-        if task.clip.is_some() || !self.unfresh.is_empty() {
+        if !self.unfresh.is_empty() {
             return None;
         }
         let recipe = self.wholes.of_all(&self.tasks, task.step, &self.known)?;
@@ -190,19 +208,19 @@ impl<'m> Plan<'m> {
         if let Some(step) = self.awaited_step(task) {
             return Err(Status::Waiting(Awaited::Step(step)));
         }
-        let Some(key) = self.tasks.key(task, sources, &self.known) else {
+        let Some(found) = self.tasks.found(task, sources, &self.known) else {
             return Err(Status::Blocked("an input of it is missing".to_owned()));
         };
+        let key = self.tasks.key(task, found.iter().copied());
         if let Some(outputs) = self.store.recall(&key) {
             return Ok((key, outputs));
         }
         if !self.stale_keys.insert(key) {
             return Err(Status::Waiting(Awaited::EqualWork));
         }
-        let recipe = self.tasks.recipe(task, sources, &self.known);
-        Err(Status::Stale(match (recipe, self.last_recipe(task)) {
-            (Some(recipe), Some(last)) => Reason::Changed(recipe.differences_from(&last)),
-            _ => Reason::New,
+        Err(Status::Stale(match self.last_recipe(task) {
+            Some(last) => Reason::Changed(self.tasks.recipe(task, found).differences_from(&last)),
+            None => Reason::New,
         }))
     }
 

@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::stages::{Duplicates, Embed, Normalize, Params, Reduce, Segment, Stage, non_default_params};
 
+/// The name of the step that reads the sources.
+pub(super) const NORMALIZE: &str = "normalize";
 /// The name of the step that finds clips that sound alike.
 pub(super) const DUPLICATES: &str = "duplicates";
 
@@ -67,7 +69,7 @@ impl Step<'_> {
     /// Family and kind, as recipes name them: `embed.spectral`.
     pub fn kind(&self) -> String {
         match self.work {
-            Work::Normalize(_) => "normalize".to_owned(),
+            Work::Normalize(_) => NORMALIZE.to_owned(),
             Work::Duplicates => DUPLICATES.to_owned(),
             Work::Segment(segment) => format!("segment.{}", segment.kind()),
             Work::Embed(embed) => format!("embed.{}", embed.kind()),
@@ -144,13 +146,13 @@ pub fn steps(manifest: &Manifest) -> Result<Vec<Step<'_>>> {
 
 fn drafts(manifest: &Manifest) -> Vec<Draft<'_>> {
     let normalize =
-        Draft { name: "normalize".to_owned(), work: Work::Normalize(&manifest.normalize), of: None };
+        Draft { name: NORMALIZE.to_owned(), work: Work::Normalize(&manifest.normalize), of: None };
     let duplicates =
-        Draft { name: DUPLICATES.to_owned(), work: Work::Duplicates, of: Some("normalize".to_owned()) };
+        Draft { name: DUPLICATES.to_owned(), work: Work::Duplicates, of: Some(NORMALIZE.to_owned()) };
     let segments = manifest.segment.iter().map(|(name, segment)| Draft {
         name: format!("segment.{name}"),
         work: Work::Segment(segment),
-        of: Some("normalize".to_owned()),
+        of: Some(NORMALIZE.to_owned()),
     });
     let embeds = manifest.embed.iter().map(|(name, embed)| Draft {
         name: format!("embed.{name}"),
@@ -168,7 +170,7 @@ fn drafts(manifest: &Manifest) -> Vec<Draft<'_>> {
 /// What decides which clips a step sees: the gate, where a step sees them all, needs to know what was measured of
 /// each, and which sound alike.
 fn judges_of(draft: &Draft<'_>) -> &'static [&'static str] {
-    if matches!(draft.work, Work::Reduce(_)) { &["normalize", DUPLICATES] } else { &[] }
+    if matches!(draft.work, Work::Reduce(_)) { &[NORMALIZE, DUPLICATES] } else { &[] }
 }
 
 fn in_order(drafts: Vec<Draft<'_>>) -> Result<Vec<Draft<'_>>> {
@@ -201,7 +203,7 @@ fn wires(draft: &Draft<'_>, index_of: &impl Fn(&str) -> Option<usize>) -> Result
             let from = match input {
                 "source" => From::Source,
                 "spans" | "features" => from(draft.of.as_deref().unwrap_or("nothing"))?,
-                _ => from("normalize")?,
+                _ => from(NORMALIZE)?,
             };
             Ok(Wire { input, from })
         })

@@ -28,6 +28,26 @@ pub enum Need {
     Output(&'static str, Task),
 }
 
+/// A value that a task reads, and its digest.
+pub type Found = (Need, Digest);
+
+impl Need {
+    /// What the task that reads it calls it.
+    pub fn input(self) -> &'static str {
+        match self {
+            Self::Source(_) => "source",
+            Self::Output(name, _) => name,
+        }
+    }
+
+    fn digest(self, sources: &Sources, results: &Results) -> Option<Digest> {
+        match self {
+            Self::Source(clip) => sources.digest(clip),
+            Self::Output(name, task) => results.of_task(task)?.get(name).copied(),
+        }
+    }
+}
+
 /// All tasks of a manifest, found by arithmetic: there is no graph of tasks in memory.
 #[derive(Debug)]
 pub struct Tasks<'m> {
@@ -163,27 +183,42 @@ impl<'m> Tasks<'m> {
         }
     }
 
-    /// The recipe of a task, where everything that it reads is known.
-    pub fn recipe(&self, task: Task, sources: &Sources, results: &Results) -> Option<Recipe> {
+    /// The values that a task reads, in order, each with its digest; nothing where not all are known.
+    pub fn found(&self, task: Task, sources: &Sources, results: &Results) -> Option<Vec<Found>> {
+        let needs = self.needs(task, results).into_iter();
+        needs.map(|need| Some((need, need.digest(sources, results)?))).collect()
+    }
+
+    /// The recipe of a task that reads these values.
+    pub fn recipe(&self, task: Task, found: impl IntoIterator<Item = Found>) -> Recipe {
         let mut inputs: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
-        for (name, digest) in self.inputs(task, sources, results)? {
-            inputs.entry(name.to_owned()).or_default().push(digest);
+        for (need, digest) in found {
+            inputs.entry(need.input().to_owned()).or_default().push(digest);
         }
-        Some(Recipe {
+        Recipe {
             kind: self.step(task).kind(),
             version: self.stage(task).version(),
             numerics: NUMERICS.to_owned(),
             params: self.params(task),
             inputs,
-        })
+        }
     }
 
     /// The key of that recipe.
-    pub fn key(&self, task: Task, sources: &Sources, results: &Results) -> Option<Key> {
+    pub fn key(&self, task: Task, found: impl IntoIterator<Item = Found>) -> Key {
         if self.has_own_params(task) {
-            return self.recipe(task, sources, results).map(|recipe| recipe.key());
+            return self.recipe(task, found).key();
         }
-        Some(self.stems[task.step].key(self.inputs(task, sources, results)?))
+        let inputs = found.into_iter().map(|(need, digest)| (need.input(), digest));
+        let mut inputs: Vec<(&str, Digest)> = inputs.collect();
+        inputs.sort_by_key(|(name, _)| *name);
+        self.stems[task.step].key(inputs)
+    }
+
+    /// The key that normalize would have without a source and without ranges.
+    pub(super) fn key_of_normalize(&self) -> Key {
+        let step = self.steps.iter().position(|step| matches!(step.work, Work::Normalize(_)));
+        self.stems[step.unwrap_or(0)].key([])
     }
 
     /// What a clip adds to the parameters of the steps, by step.
@@ -207,30 +242,10 @@ impl<'m> Tasks<'m> {
             _ => self.step(task).params(),
         }
     }
-
-    /// The inputs of a task, sorted by name, those of one name in their order.
-    fn inputs(
-        &self,
-        task: Task,
-        sources: &Sources,
-        results: &Results,
-    ) -> Option<Vec<(&'static str, Digest)>> {
-        let needs = self.needs(task, results).into_iter();
-        let mut inputs = needs.map(|need| resolve(need, sources, results)).collect::<Option<Vec<_>>>()?;
-        inputs.sort_by_key(|(name, _)| *name);
-        Some(inputs)
-    }
 }
 
 /// Every stage is exact: its numbers are the same on all hardware.
 const NUMERICS: &str = "exact";
-
-fn resolve(need: Need, sources: &Sources, results: &Results) -> Option<(&'static str, Digest)> {
-    match need {
-        Need::Source(clip) => Some(("source", sources.digest(clip)?)),
-        Need::Output(name, task) => Some((name, *results.of_task(task)?.get(name)?)),
-    }
-}
 
 fn has_results(need: Need, results: &Results) -> bool {
     match need {

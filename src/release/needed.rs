@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::files::{is_unfinished, names_in};
 use super::{Planned, Project};
 use crate::error::Result;
-use crate::plan::{Task, Verdicts};
+use crate::plan::{Ledger, Task, Verdicts};
 use crate::run;
 use crate::stages::Params;
 use crate::store::{DiskStore, Key, Needed, OutputDigests, Recipe, Store};
@@ -70,7 +70,7 @@ fn known_now<'p>(planned: &'p Planned) -> impl Iterator<Item = Key> + 'p {
 
 /// What the store calls the clips, the dataset-wide steps and the frozen versions.
 fn names(project: &Project, planned: &Planned) -> BTreeSet<String> {
-    let mut names = BTreeSet::from(["shape".to_owned(), Verdicts::NAME.to_owned()]);
+    let mut names = BTreeSet::from(["shape", Ledger::NAME, Verdicts::NAME].map(str::to_owned));
     names.extend((0..project.manifest.clips.len()).map(|clip| planned.plan.tasks.name_of_whole(clip)));
     names.extend(planned.plan.tasks.steps.iter().map(|step| step.name.clone()));
     if let Some(lock) = &planned.lock {

@@ -20,12 +20,11 @@ pub use fetch::{
 pub use roots::Roots;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Results, Sources, Task, Verdicts};
+use crate::plan::{Gatekeeper, Plan, Results, Sources, Task};
 use crate::store::Store;
 
 use schedule::Schedule;
@@ -164,9 +163,9 @@ fn carry_out(work: &Work, tasks: &[Task], setting: &Setting) {
 /// made less.)
 fn judge(plan: &Plan, setting: &Setting, results: &mut Results) -> Result<()> {
     if results.verdicts().is_none() {
-        let read = |_, _: &str, digest: &_| setting.store.read(digest);
-        let verdicts = Verdicts::of(&plan.tasks, results, setting.store, &read)?;
-        verdicts.into_iter().for_each(|verdicts| results.judge(Arc::new(verdicts)));
+        let (sources, store) = (setting.sources, setting.store);
+        let read = |_, _, digest: &_| store.read(digest);
+        Gatekeeper { tasks: &plan.tasks, sources, store, read: &read }.judge(results)?;
     }
     Ok(())
 }
@@ -192,8 +191,7 @@ fn remember_wholes(plan: &Plan, setting: &Setting, results: &mut Results) -> Res
             plan.wholes.remember_all(tasks, task.step, &key, results, store)?;
         }
     }
-    if let Some(verdicts) = results.verdicts().cloned() {
-        verdicts.remember(tasks, results, store)?;
-    }
+    results.ledger().map_or(Ok(()), |ledger| ledger.remember(store))?;
+    results.verdicts().map_or(Ok(()), |verdicts| verdicts.remember(tasks.manifest, store))?;
     store.remember_last("shape", &shape)
 }

@@ -78,8 +78,8 @@ impl<'w, 's> Schedule<'w, 's> {
     fn look_at<'c>(&'c self, scope: &Scope<'c>, task: Task) {
         let began = Instant::now();
         match self.work.prepare(task) {
-            Ok(Prepared::ToMake(key, reads)) => {
-                let need = if self.budget.is_limited() { self.work.bytes_needed(&reads) } else { 0 };
+            Ok(Prepared::ToMake(key, found)) => {
+                let need = if self.budget.is_limited() { self.work.bytes_needed(&found) } else { 0 };
                 if !self.claim(key, task) {
                     return;
                 }
@@ -87,7 +87,7 @@ impl<'w, 's> Schedule<'w, 's> {
                     self.give_up(key).into_iter().for_each(|twin| self.start(scope, twin));
                     return;
                 }
-                let made = self.work.make(task, key, &reads);
+                let made = self.work.make(task, key, &found);
                 self.work.note(task, made, began.elapsed());
                 let waited = self.give_up(key).into_iter().chain(self.budget.release(need));
                 waited.for_each(|task| self.start(scope, task));

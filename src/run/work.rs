@@ -1,12 +1,12 @@
 //! The work on one task: recall its result, or make it from its inputs, which are made again where they are lost.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::fetch::{self, OpenSource};
 use super::{Event, How, OUTPUTS_OF_TABLES, Outcome, Setting, memory};
 use crate::error::{Error, Kind, Result};
-use crate::plan::{Need, Observed, Plan, Results, Status, Task, Tasks, Verdicts};
+use crate::plan::{Found, Gatekeeper, Need, Observed, Plan, Results, Status, Task, Tasks};
 use crate::stages::{Context, Input, Inputs};
 use crate::store::{Digest, Key, OutputDigests};
 
@@ -20,6 +20,8 @@ pub(super) struct Work<'a, 's> {
 
 struct State<'s> {
     outcome: Outcome<'s>,
+    /// Whether the ledger is of what this run came to.
+    has_stock: bool,
     /// Whether the user wants to stop.
     interrupted: bool,
 }
@@ -29,7 +31,7 @@ pub(super) enum Prepared {
     /// It need not be made.
     Done(Done),
     /// It must be made, of this.
-    ToMake(Key, Vec<Read>),
+    ToMake(Key, Vec<Found>),
 }
 
 /// What a task came to.
@@ -39,23 +41,11 @@ pub(super) enum Done {
     Skipped,
 }
 
-/// Something that a task reads, found.
-pub(super) enum Read {
-    Source(usize),
-    Value(Value),
-}
-
-/// An output of a task that is done.
-pub(super) struct Value {
-    name: &'static str,
-    producer: Task,
-    digest: Digest,
-}
-
 impl<'a, 's> Work<'a, 's> {
     pub(super) fn new(plan: &'a Plan<'s>, setting: &'a Setting<'a>) -> Self {
         let outcome = Outcome::of(plan.known.clone());
-        Self { tasks: &plan.tasks, plan, setting, state: Mutex::new(State { outcome, interrupted: false }) }
+        let state = State { outcome, has_stock: false, interrupted: false };
+        Self { tasks: &plan.tasks, plan, setting, state: Mutex::new(state) }
     }
 
     /// Whether nothing more shall be started.
@@ -74,25 +64,26 @@ impl<'a, 's> Work<'a, 's> {
         if let Status::Blocked(_) = self.plan.status(task) {
             return self.blocked(task).map(Prepared::Done);
         }
+        if task.clip.is_none() {
+            self.take_stock()?;
+        }
         if self.tasks.is_judged(task) && !self.is_judged()? {
             return Ok(Prepared::Done(Done::Skipped));
         }
-        let Some(key) = self.key(task) else { return Ok(Prepared::Done(Done::Skipped)) };
-        let Some(outputs) = self.setting.store.recall(&key) else {
-            let reads = self.reads(task)?;
-            return Ok(Prepared::ToMake(key, reads));
-        };
+        let Some(found) = self.found(task) else { return Ok(Prepared::Done(Done::Skipped)) };
+        let key = self.tasks.key(task, found.iter().copied());
+        let Some(outputs) = self.setting.store.recall(&key) else { return Ok(Prepared::ToMake(key, found)) };
         self.bring_what_tables_need(task, &outputs)?;
         Ok(Prepared::Done(Done::Recalled(key, outputs)))
     }
 
     /// How many bytes a task that reads this is expected to need.
-    pub(super) fn bytes_needed(&self, reads: &[Read]) -> u64 {
-        let needs = reads.iter().map(|read| match read {
-            Read::Source(clip) => self.bytes_to_normalize(*clip),
-            Read::Value(value) => {
-                let n_bytes = self.setting.store.length(&value.digest).unwrap_or(0);
-                let is_master = value.name == "audio";
+    pub(super) fn bytes_needed(&self, found: &[Found]) -> u64 {
+        let needs = found.iter().map(|(need, digest)| match need {
+            Need::Source(clip) => self.bytes_to_normalize(*clip),
+            Need::Output(name, _) => {
+                let n_bytes = self.setting.store.length(digest).unwrap_or(0);
+                let is_master = *name == "audio";
                 n_bytes * if is_master { memory::PER_BYTE_OF_MASTER } else { memory::PER_BYTE_OF_VALUE }
             }
         });
@@ -112,10 +103,9 @@ impl<'a, 's> Work<'a, 's> {
     }
 
     /// Makes a task's outputs, and remembers them.
-    pub(super) fn make(&self, task: Task, key: Key, reads: &[Read]) -> Result<Done> {
-        let outputs = self.outputs(task, reads)?;
-        let recipe = self.tasks.recipe(task, self.setting.sources, &self.state().outcome.results);
-        let recipe = recipe.ok_or_else(|| self.inputs_failed(task))?;
+    pub(super) fn make(&self, task: Task, key: Key, found: &[Found]) -> Result<Done> {
+        let outputs = self.outputs(task, found)?;
+        let recipe = self.tasks.recipe(task, found.iter().copied());
         self.setting.store.remember(&recipe, &outputs)?;
         Ok(Done::Ran(key, outputs))
     }
@@ -135,13 +125,13 @@ impl<'a, 's> Work<'a, 's> {
         }
     }
 
-    /// The key of a task; none where something upstream failed.
-    fn key(&self, task: Task) -> Option<Key> {
+    /// What a task reads; nothing where something upstream failed.
+    fn found(&self, task: Task) -> Option<Vec<Found>> {
         let results = &self.state().outcome.results;
         if !self.has_its_inputs(task, results) {
             return None;
         }
-        self.tasks.key(task, self.setting.sources, results)
+        self.tasks.found(task, self.setting.sources, results)
     }
 
     /// Whether everything upstream succeeded: of the clip, or of every clip that may not be left out.
@@ -153,74 +143,61 @@ impl<'a, 's> Work<'a, 's> {
         }
     }
 
-    /// Whether the gate knows which clips take part. Two tasks may ask at the same time: that costs time only, and a lock
-    /// held while values are made again could wait for itself.
+    /// Lets the gatekeeper take something down in the results; whether it could. Two tasks may ask at the same time: that
+    /// costs time only, and a lock held while values are made again could wait for itself.
+    fn ask_the_gate(&self, ask: fn(&Gatekeeper, &mut Results) -> Result<bool>) -> Result<bool> {
+        let mut results = self.state().outcome.results.clone();
+        let read = |producer, name, digest: &Digest| self.value(name, producer, digest).map(Some);
+        let (sources, store) = (self.setting.sources, self.setting.store);
+        let could = ask(&Gatekeeper { tasks: self.tasks, sources, store, read: &read }, &mut results)?;
+        self.state().outcome.results.take_from_gate(&results);
+        Ok(could)
+    }
+
+    /// Whether the gate knows which clips take part.
     fn is_judged(&self) -> Result<bool> {
-        let results = {
-            let state = self.state();
-            if state.outcome.results.verdicts().is_some() {
-                return Ok(true);
-            }
-            state.outcome.results.clone()
-        };
-        let read = |producer, name, digest: &Digest| {
-            self.value(&Value { name, producer, digest: *digest }).map(Some)
-        };
-        let Some(verdicts) = Verdicts::of(self.tasks, &results, self.setting.store, &read)? else {
-            return Ok(false);
-        };
-        self.state().outcome.results.judge(Arc::new(verdicts));
-        Ok(true)
+        let is_judged = self.state().outcome.results.verdicts().is_some();
+        Ok(is_judged || self.ask_the_gate(|gate, results| gate.judge(results))?)
     }
 
-    fn reads(&self, task: Task) -> Result<Vec<Read>> {
-        let results = &self.state().outcome.results;
-        let needs = self.tasks.needs(task, results).into_iter();
-        let reads: Option<Vec<Read>> = needs
-            .map(|need| match need {
-                Need::Source(clip) => Some(Read::Source(clip)),
-                Need::Output(name, producer) => {
-                    let digest = *results.of_task(producer)?.get(name)?;
-                    Some(Read::Value(Value { name, producer, digest }))
-                }
-            })
-            .collect();
-        reads.ok_or_else(|| self.inputs_failed(task))
-    }
-
-    fn inputs_failed(&self, task: Task) -> Error {
-        Error::world(format!("cannot make `{}`: its inputs failed", self.tasks.name(task)))
+    /// A task that sees many clips does not look them up one by one.
+    fn take_stock(&self) -> Result<()> {
+        if !self.state().has_stock {
+            let has_stock = self.ask_the_gate(|gate, results| gate.take_stock(results))?;
+            self.state().has_stock = has_stock;
+        }
+        Ok(())
     }
 
     fn bring_what_tables_need(&self, task: Task, outputs: &OutputDigests) -> Result<()> {
         for name in OUTPUTS_OF_TABLES.iter().filter(|_| self.setting.for_tables) {
             if let Some(digest) = outputs.get(name).copied() {
-                self.value(&Value { name, producer: task, digest })?;
+                self.value(name, task, &digest)?;
             }
         }
         Ok(())
     }
 
     /// Runs a task's stage and keeps its outputs.
-    fn outputs(&self, task: Task, reads: &[Read]) -> Result<OutputDigests> {
+    fn outputs(&self, task: Task, found: &[Found]) -> Result<OutputDigests> {
         let context = Context::new(self.setting.cancelled);
         context.check()?;
         let mut inputs = Inputs::default();
         let mut source = None;
-        for read in reads {
-            match read {
-                Read::Source(clip) => {
+        for (need, digest) in found {
+            match need {
+                Need::Source(clip) => {
                     let open = self.open_source(*clip)?;
-                    inputs.push("source", open.input());
+                    inputs.push(need.input(), open.input());
                     source = Some(open);
                 }
-                Read::Value(value) => inputs.push(value.name, self.value(value)?),
+                Need::Output(name, producer) => inputs.push(name, self.value(name, *producer, digest)?),
             }
         }
         let outputs = self.setting.executor.execute(self.tasks.stage(task), &inputs, &context);
         let outputs = match source {
             Some(source) => source.settle(outputs)?,
-            None => outputs.map_err(|error| self.naming_the_clip(error, reads))?,
+            None => outputs.map_err(|error| self.naming_the_clip(error, found))?,
         };
         let digests = self.setting.store.keep(&outputs)?;
         self.state().outcome.ran.insert(task);
@@ -228,10 +205,10 @@ impl<'a, 's> Work<'a, 's> {
     }
 
     /// The error with the id of the clip whose value is at fault, if it is one's.
-    fn naming_the_clip(&self, mut error: Error, reads: &[Read]) -> Error {
-        let values = reads.iter().filter_map(|read| match read {
-            Read::Value(value) => value.producer.clip,
-            Read::Source(_) => None,
+    fn naming_the_clip(&self, mut error: Error, found: &[Found]) -> Error {
+        let values = found.iter().filter_map(|(need, _)| match need {
+            Need::Output(_, producer) => producer.clip,
+            Need::Source(_) => None,
         });
         if let Some(clip) = error.input.take().and_then(|input| values.into_iter().nth(input)) {
             let id = crate::text::printable(&self.tasks.manifest.clips[clip].id);
@@ -255,28 +232,29 @@ impl<'a, 's> Work<'a, 's> {
 
     /// A value; where the cache no longer has it, it is made again. Two tasks may make the same one at the same
     /// time: that costs time only, and a lock held while a stage uses the threads could wait for itself.
-    fn value(&self, value: &Value) -> Result<Input> {
-        match self.setting.store.read(&value.digest)? {
+    fn value(&self, name: &str, producer: Task, digest: &Digest) -> Result<Input> {
+        match self.setting.store.read(digest)? {
             Some(input) => Ok(input),
-            None => self.remake(value),
+            None => self.remake(name, producer, digest),
         }
     }
 
-    fn remake(&self, value: &Value) -> Result<Input> {
-        let task = self.tasks.name(value.producer);
-        if *self.plan.status(value.producer) != Status::Remade {
-            let warning = format!("the cache lost or damaged `{}` of `{task}`: making it again", value.name);
+    fn remake(&self, name: &str, producer: Task, digest: &Digest) -> Result<Input> {
+        let task = self.tasks.name(producer);
+        if *self.plan.status(producer) != Status::Remade {
+            let warning = format!("the cache lost or damaged `{name}` of `{task}`: making it again");
             (self.setting.listener)(&Event::Warned(warning));
         }
-        let reads = self.reads(value.producer)?;
-        let made = self.outputs(value.producer, &reads)?;
-        if made.get(value.name) != Some(&value.digest) {
-            let message = format!("`{}` of `{task}` came out differently than recorded", value.name);
+        let found = self.tasks.found(producer, self.setting.sources, &self.state().outcome.results);
+        let inputs_failed = || Error::world(format!("cannot make `{task}`: its inputs failed"));
+        let made = self.outputs(producer, &found.ok_or_else(inputs_failed)?)?;
+        if made.get(name) != Some(digest) {
+            let message = format!("`{name}` of `{task}` came out differently than recorded");
             return Err(
                 Error::differs(message).hint("the stage is not deterministic here: please report this")
             );
         }
-        let input = self.setting.store.read(&value.digest)?;
+        let input = self.setting.store.read(digest)?;
         input.ok_or_else(|| Error::cannot_read(task, "it vanished from the cache"))
     }
 

@@ -143,8 +143,8 @@ impl Memory {
             if live.insert(Address::of_task(&key))
                 && let Some(Record::Task { recipe, outputs, .. }) = self.record(Address::of_task(&key))
             {
-                // What a whole or a release came to are keys of others.
-                let is_whole = matches!(recipe.kind.as_str(), "clip" | "clips" | "release");
+                // What a whole, a ledger or a release came to are keys of others.
+                let is_whole = matches!(recipe.kind.as_str(), "clip" | "clips" | "ledger" | "release");
                 for (_, digest) in outputs.iter() {
                     if is_whole {
                         keys.push(Key::from_digest(*digest));

@@ -1,6 +1,7 @@
 //! The index: where in the logs the record of each address is. It is saved beside them, so that a start need not
 //! read them again; whoever deletes it loses nothing.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
@@ -42,6 +43,8 @@ const MAGIC: &[u8] = b"taqsim index 1\n";
 /// Address and location.
 const ENTRY: usize = 24;
 const DIGEST: usize = 32;
+/// So often a place is guessed: among a million evenly spread addresses, four guesses find one.
+const GUESSES: usize = 16;
 /// Bits of an offset in a packed location; the log's number is above them.
 const OFFSET_BITS: u32 = 48;
 
@@ -126,26 +129,29 @@ impl Saved {
         Address(u128::from_be_bytes(*half))
     }
 
-    /// Addresses are halves of digests, so they are spread evenly: the place is guessed, and then closed in on.
+    /// Addresses are halves of digests, so they are spread evenly: the place is guessed, and what is found there tells
+    /// how far off it is. Whoever makes them uneven on purpose gets a search by halves.
     fn get(&self, address: Address) -> Option<Location> {
+        let places_in = |distance: u128| (((distance >> 64) * self.len() as u128) >> 64) as usize;
         let (mut low, mut high) = (0, self.len());
-        let mut guess = (((address.0 >> 64) * self.len() as u128) >> 64) as usize;
-        let mut step = 4;
-        while low < high {
+        let mut guess = places_in(address.0);
+        for round in 0.. {
+            if low >= high {
+                break;
+            }
+            guess = if round < GUESSES { guess.clamp(low, high - 1) } else { low + (high - low) / 2 };
             let found = self.address(guess);
             match found.cmp(&address) {
-                std::cmp::Ordering::Equal => return Some(self.entry(guess).1),
-                std::cmp::Ordering::Less => {
+                Ordering::Equal => return Some(self.entry(guess).1),
+                Ordering::Less => {
                     low = guess + 1;
-                    guess = (guess + step).min(low + (high - low) / 2).max(low);
+                    guess += places_in(address.0 - found.0).max(1);
                 }
-                std::cmp::Ordering::Greater => {
+                Ordering::Greater => {
                     high = guess;
-                    guess =
-                        guess.saturating_sub(step).max(low + (high - low) / 2).min(high.saturating_sub(1));
+                    guess = guess.saturating_sub(places_in(found.0 - address.0).max(1));
                 }
             }
-            step *= 4;
         }
         None
     }

@@ -30,14 +30,18 @@ impl OutputDigests {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Digest)> {
         self.0.iter().map(|(name, digest)| (name.as_ref(), digest))
     }
+
+    fn sorted(mut outputs: Vec<(Name, Digest)>) -> Self {
+        if !outputs.is_sorted() {
+            outputs.sort();
+        }
+        Self(outputs.into())
+    }
 }
 
 impl<N: AsRef<str>> FromIterator<(N, Digest)> for OutputDigests {
     fn from_iter<I: IntoIterator<Item = (N, Digest)>>(pairs: I) -> Self {
-        let mut outputs: Vec<(Name, Digest)> =
-            pairs.into_iter().map(|(name, digest)| (named(name.as_ref()), digest)).collect();
-        outputs.sort();
-        Self(outputs.into())
+        Self::sorted(pairs.into_iter().map(|(name, digest)| (named(name.as_ref()), digest)).collect())
     }
 }
 
@@ -75,11 +79,11 @@ impl<'de> Deserialize<'de> for OutputDigests {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry::<&str, Digest>()? {
-                    pairs.push(pair);
+                let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(0).min(OF_STAGES.len()));
+                while let Some((name, digest)) = map.next_entry::<&str, Digest>()? {
+                    pairs.push((named(name), digest));
                 }
-                Ok(pairs.into_iter().collect())
+                Ok(OutputDigests::sorted(pairs))
             }
         }
         deserializer.deserialize_map(Pairs)
