@@ -3,6 +3,7 @@
 mod au;
 mod bit_depth;
 mod edit_list;
+mod he_aac;
 mod matroska;
 mod open;
 mod opus;

@@ -2,12 +2,14 @@
 
 use std::io;
 
+use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder};
 use symphonia::core::errors::Error as Cause;
 use symphonia::core::formats::{FormatReader, SeekMode, SeekTo};
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
 
+use super::he_aac::Suspicion;
 use super::open::{self, Opened, Timing};
 use super::tags::{self, Tags};
 use super::{Planes, Probe, cannot, time};
@@ -35,6 +37,8 @@ pub(super) struct Packets {
     ahead: Option<Packet>,
     /// Which noise period the last packet lies in, and that packet.
     noise: Option<(i64, Packet)>,
+    /// Of AAC: whether it is what its header takes it for.
+    suspicion: Option<Suspicion>,
 }
 
 impl Packets {
@@ -44,6 +48,7 @@ impl Packets {
         let decoded = vec![Vec::new(); usize::from(probe.layout.channels())];
         let (position, ahead, noise) = (None, None, None);
         let (untouched, cold) = (true, false);
+        let suspicion = (parameters.codec == CODEC_ID_AAC).then(Suspicion::default);
         Ok(Self {
             probe,
             timing,
@@ -58,6 +63,7 @@ impl Packets {
             cold,
             ahead,
             noise,
+            suspicion,
         })
     }
 
@@ -97,6 +103,7 @@ impl Packets {
     pub(super) fn decode_next(&mut self, wanted: i64) -> Result<Option<i64>> {
         loop {
             let Some(packet) = self.next_packet()? else { return Ok(None) };
+            self.suspicion.as_mut().map_or(Ok(()), |suspicion| suspicion.look_at(&packet.data))?;
             let start = self.start_of(&packet, wanted)?;
             self.renew_noise(start)?;
             let frames = self.decode(&packet, start, wanted)?;
