@@ -91,6 +91,10 @@ impl Store for FakeStore {
         Ok(self.values.lock().unwrap().get(digest).map(|bytes| Input::bytes(bytes.clone())))
     }
 
+    fn later(&self, _digest: &Digest) -> Option<Input> {
+        None
+    }
+
     fn keep(&self, outputs: &[(&str, Vec<u8>)]) -> Result<OutputDigests> {
         Ok(outputs.iter().map(|(name, bytes)| (*name, self.put(bytes.clone()))).collect())
     }

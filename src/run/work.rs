@@ -191,7 +191,12 @@ impl<'a, 's> Work<'a, 's> {
                     inputs.push(need.input(), open.input());
                     source = Some(open);
                 }
-                Need::Output(name, producer) => inputs.push(name, self.value(name, *producer, digest)?),
+                Need::Output(name, producer) => {
+                    let value = self.value(name, *producer, digest)?;
+                    // What all clips came to would take too much memory at one time.
+                    let later = self.setting.store.later(digest).filter(|_| task.clip.is_none());
+                    inputs.push(name, later.unwrap_or(value));
+                }
             }
         }
         let outputs = self.setting.executor.execute(self.tasks.stage(task), &inputs, &context);

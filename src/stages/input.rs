@@ -1,6 +1,7 @@
 //! Handles on what a stage reads: it sees bytes, never where they come from.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -12,11 +13,14 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone)]
 pub struct Input(Origin);
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Origin {
     Bytes(Arc<[u8]>),
     File(PathBuf),
+    Later(Arc<ReadLater>),
 }
+
+type ReadLater = dyn Fn() -> Result<Arc<[u8]>> + Send + Sync;
 
 /// A seekable stream over an [`Input`].
 #[derive(Debug)]
@@ -38,10 +42,15 @@ impl Input {
         Self(Origin::File(path))
     }
 
+    /// An input that is read each time somebody wants it, so that it takes no memory in between.
+    pub fn later(read: impl Fn() -> Result<Arc<[u8]>> + Send + Sync + 'static) -> Self {
+        Self(Origin::Later(Arc::new(read)))
+    }
+
     /// Opens the input for streaming.
     ///
     /// # Errors
-    /// When the file behind it cannot be opened.
+    /// When what is behind it cannot be opened.
     pub fn reader(&self) -> Result<Reader> {
         match &self.0 {
             Origin::Bytes(bytes) => Ok(Reader::Bytes(Cursor::new(bytes.clone()))),
@@ -49,13 +58,14 @@ impl Input {
                 Ok(file) => Ok(Reader::File(BufReader::with_capacity(1 << 16, file))),
                 Err(cause) => Err(Error::cannot_read(path.display(), cause)),
             },
+            Origin::Later(read) => Ok(Reader::Bytes(Cursor::new(read()?))),
         }
     }
 
     /// Reads the input whole.
     ///
     /// # Errors
-    /// When the file behind it cannot be read.
+    /// When what is behind it cannot be read.
     pub fn read(&self) -> Result<Arc<[u8]>> {
         match &self.0 {
             Origin::Bytes(bytes) => Ok(bytes.clone()),
@@ -63,6 +73,17 @@ impl Input {
                 Ok(bytes) => Ok(bytes.into()),
                 Err(cause) => Err(Error::cannot_read(path.display(), cause)),
             },
+            Origin::Later(read) => read(),
+        }
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::File(path) => path.fmt(f),
+            Self::Later(_) => f.write_str("later"),
         }
     }
 }

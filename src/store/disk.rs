@@ -322,6 +322,23 @@ impl Store for DiskStore {
         self.read_master(digest)
     }
 
+    fn later(&self, digest: &Digest) -> Option<Input> {
+        let digest = *digest;
+        let read = {
+            let mut memory = self.memory();
+            let place = memory.place(&digest)?;
+            memory.packs.later(place)?
+        };
+        Some(Input::later(move || match read() {
+            Ok(bytes) if Digest::of(&bytes) == digest => Ok(bytes.into()),
+            Ok(_) => {
+                Err(Error::cannot_read(digest, "it was damaged just now")
+                    .hint("build again: it is made anew"))
+            }
+            Err(cause) => Err(Error::cannot_read(digest, cause)),
+        }))
+    }
+
     fn keep(&self, outputs: &[(&str, Vec<u8>)]) -> Result<OutputDigests> {
         let digests: Vec<(&str, Digest)> =
             outputs.iter().map(|(name, bytes)| (*name, Digest::of(bytes))).collect();

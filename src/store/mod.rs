@@ -74,6 +74,9 @@ pub trait Store: Sync {
     /// When the disk fails.
     fn read(&self, digest: &Digest) -> Result<Option<Input>>;
 
+    /// A value that is at hand, read and checked each time that somebody wants it; none where it is absent.
+    fn later(&self, digest: &Digest) -> Option<Input>;
+
     /// Keeps the values of a task's named outputs.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::logs::lock;
 use super::record::Place;
@@ -23,7 +24,7 @@ pub(super) struct Packs {
 
 #[derive(Debug)]
 struct Pack {
-    file: File,
+    file: Arc<Mutex<File>>,
     length: u64,
 }
 
@@ -47,11 +48,22 @@ impl Packs {
 
     /// What lies at a place; none where there is nothing.
     pub(super) fn read(&mut self, place: Place) -> io::Result<Option<Vec<u8>>> {
-        let Some(pack) = self.reader(place) else { return Ok(None) };
-        let mut bytes = vec![0; place.length as usize];
-        pack.file.seek(SeekFrom::Start(place.offset))?;
-        pack.file.read_exact(&mut bytes)?;
-        Ok(Some(bytes))
+        self.later(place).map(|read| read()).transpose()
+    }
+
+    /// What reads what lies at a place, whenever it is asked to; none where there is nothing.
+    pub(super) fn later(
+        &mut self,
+        place: Place,
+    ) -> Option<impl Fn() -> io::Result<Vec<u8>> + Send + Sync + use<>> {
+        let file = Arc::clone(&self.reader(place)?.file);
+        Some(move || {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut bytes = vec![0; place.length as usize];
+            file.seek(SeekFrom::Start(place.offset))?;
+            file.read_exact(&mut bytes)?;
+            Ok(bytes)
+        })
     }
 
     /// Adds values, in one write, and says where they are.
@@ -104,7 +116,7 @@ impl Packs {
         if !is_known {
             let file = File::open(path_of(&self.folder, place.pack)).ok()?;
             let length = file.metadata().ok()?.len();
-            self.readers.insert(place.pack, Pack { file, length });
+            self.readers.insert(place.pack, Pack { file: Arc::new(Mutex::new(file)), length });
         }
         self.readers.get_mut(&place.pack).filter(|pack| end <= pack.length)
     }

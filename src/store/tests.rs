@@ -205,3 +205,17 @@ fn compaction_keeps_what_counts_and_nothing_else() {
         assert!((0..2).all(|number| store.recall(&recipe(number).key()).is_some()));
     }
 }
+
+#[test]
+fn a_value_that_is_read_later_is_checked_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let kept = store.keep(&[("features", b"some features".to_vec())]).unwrap();
+    let digest = *kept.get("features").unwrap();
+    let later = store.later(&digest).unwrap();
+    assert_eq!(&*later.read().unwrap(), b"some features");
+    let pack = fs::read_dir(folder.path().join("packs")).unwrap().next().unwrap().unwrap().path();
+    fs::write(pack, b"some FEATURES").unwrap();
+    assert!(later.read().unwrap_err().message.ends_with("it was damaged just now"));
+    assert!(store.later(&Digest::of(b"nothing")).is_none());
+}
