@@ -13,7 +13,7 @@ pub struct Duplicates;
 
 impl Stage for Duplicates {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -1,6 +1,7 @@
 //! Finding copies among many fingerprints, without comparing every one with every other.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::Fingerprint;
 use crate::error::Result;
@@ -21,13 +22,15 @@ pub const LEAST_AGREEMENT: f64 = 0.65;
 /// Words that have to be compared, and their share of the shorter recording: 5 s, and half of it.
 const LEAST_WORDS: usize = 80;
 const LEAST_SHARE: f64 = 0.5;
-/// A landmark is looked for among so many recordings that have the same one, so that what thousands have in common
-/// does not take a thousand times a thousand comparisons.
+/// A landmark is looked for at so many places in other recordings that have the same one, so that what thousands have in
+/// common does not take a thousand times a thousand comparisons; and at so many places of one recording.
 const NEIGHBOURS: usize = 16;
-/// So many landmarks two recordings have to share before they are compared.
-const LEAST_SHARED: usize = 2;
-/// Pairs that are counted at once: 128 MB.
-const AT_ONCE: usize = 1 << 24;
+const PLACES: usize = 8;
+/// Two recordings are compared where two landmarks lie as far apart in the one as in the other, give or take so many words:
+/// one in a thousand pairs that share two landmarks by chance.
+const JITTER: i32 = 2;
+/// Pairs that are counted at once: 100 MB.
+const AT_ONCE: usize = 1 << 23;
 /// The most frequent shifts between two recordings are tried, and their neighbours.
 const SHIFTS: usize = 6;
 
@@ -35,7 +38,7 @@ const SHIFTS: usize = 6;
 /// the shorter one; by index. `read` gives the fingerprint at an index.
 ///
 /// An inverted index of landmarks names the candidates, so that the time grows with the number of recordings and not
-/// with its square. It takes 8 bytes a landmark, of which a minute has about a hundred; the fingerprints themselves are read
+/// with its square. It takes 12 bytes a landmark, of which a minute has about a hundred; the fingerprints themselves are read
 /// one at a time, and those of candidates once more. Of a recording that is there more than 16 times, not all pairs are found.
 ///
 /// # Errors
@@ -54,14 +57,23 @@ pub fn find_pairs(n: usize, read: impl Fn(usize) -> Result<Fingerprint>) -> Resu
     Ok(found)
 }
 
-/// Every landmark's word with the recording that it is in, sorted, once each.
-fn index_of(n: usize, read: impl Fn(usize) -> Result<Fingerprint>) -> Result<Vec<(u32, u32)>> {
-    let mut index = Vec::new();
+/// A landmark's word, the recording that it is in, and its place there.
+type Entry = (u32, u32, u32);
+
+/// Two recordings that have a landmark in common, and by how many words the second lies after the first.
+type Common = (u32, u32, i32);
+
+/// All landmarks, sorted.
+fn index_of(n: usize, read: impl Fn(usize) -> Result<Fingerprint>) -> Result<Vec<Entry>> {
+    let mut index: Vec<Entry> = Vec::new();
     for number in 0..n {
-        index.extend(landmarks(&read(number)?).map(|(word, _)| (word, number as u32)));
+        let mut entries: Vec<Entry> =
+            landmarks(&read(number)?).map(|(word, at)| (word, number as u32, at)).collect();
+        entries.sort_unstable();
+        let same = entries.chunk_by(|a, b| a.0 == b.0);
+        index.extend(same.flat_map(|places| places.iter().take(PLACES)));
     }
     index.sort_unstable();
-    index.dedup();
     Ok(index)
 }
 
@@ -71,32 +83,36 @@ fn landmarks(fingerprint: &Fingerprint) -> impl Iterator<Item = (u32, u32)> {
 }
 
 /// The pairs of recordings that share enough landmarks, sorted.
-fn candidates(index: &[(u32, u32)], n: usize) -> Vec<(usize, usize)> {
-    let n_pairs: usize = runs(index).map(|run| pairs_in(run).count()).sum();
-    let n_parts = n_pairs.div_ceil(AT_ONCE).max(1);
-    let part = n.div_ceil(n_parts).max(1);
-    (0..n_parts).flat_map(|nth| candidates_from(index, nth * part..(nth + 1) * part)).collect()
+fn candidates(index: &[Entry], n: usize) -> Vec<(usize, usize)> {
+    let n_common: usize = runs(index).map(|run| common(run, &(0..n as u32)).count()).sum();
+    let n_parts = n_common.div_ceil(AT_ONCE).max(1);
+    let part = n.div_ceil(n_parts).max(1) as u32;
+    (0..n_parts as u32).flat_map(|nth| candidates_from(index, &(nth * part..(nth + 1) * part))).collect()
 }
 
 /// Those whose first recording is in `firsts`.
-fn candidates_from(index: &[(u32, u32)], firsts: std::ops::Range<usize>) -> Vec<(usize, usize)> {
-    let all = runs(index).flat_map(pairs_in);
-    let mut pairs: Vec<(u32, u32)> = all.filter(|pair| firsts.contains(&(pair.0 as usize))).collect();
-    pairs.sort_unstable();
-    let shared = pairs.chunk_by(|a, b| a == b).filter(|run| run.len() >= LEAST_SHARED);
-    shared.map(|run| (run[0].0 as usize, run[0].1 as usize)).collect()
+fn candidates_from(index: &[Entry], firsts: &Range<u32>) -> Vec<(usize, usize)> {
+    let mut all: Vec<Common> = runs(index).flat_map(|run| common(run, firsts)).collect();
+    all.sort_unstable();
+    let pairs = all.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+    let fit = pairs.filter(|pair| pair.windows(2).any(|two| two[1].2.saturating_sub(two[0].2) <= JITTER));
+    fit.map(|pair| (pair[0].0 as usize, pair[0].1 as usize)).collect()
 }
 
-fn runs(index: &[(u32, u32)]) -> impl Iterator<Item = &[(u32, u32)]> {
+/// The landmarks of one word each.
+fn runs(index: &[Entry]) -> impl Iterator<Item = &[Entry]> {
     index.chunk_by(|a, b| a.0 == b.0).filter(|run| run.len() > 1)
 }
 
-fn pairs_in(run: &[(u32, u32)]) -> impl Iterator<Item = (u32, u32)> {
-    let next = move |(at, first): (usize, &(u32, u32))| {
-        let first = first.1;
-        run[at + 1..].iter().take(NEIGHBOURS).map(move |second| (first, second.1))
-    };
-    run.iter().enumerate().flat_map(next)
+/// What recordings in `firsts` have in common with later ones.
+fn common<'r>(run: &'r [Entry], firsts: &Range<u32>) -> impl Iterator<Item = Common> + use<'r> {
+    let begin = run.partition_point(|entry| entry.1 < firsts.start);
+    let end = run.partition_point(|entry| entry.1 < firsts.end);
+    (begin..end).flat_map(move |at| {
+        let (_, first, place) = run[at];
+        let others = run[at + 1..].iter().filter(move |other| other.1 != first).take(NEIGHBOURS);
+        others.map(move |other| (first, other.1, other.2.cast_signed().wrapping_sub(place.cast_signed())))
+    })
 }
 
 /// How far two fingerprints agree where they fit best; none where too little of them overlaps.
@@ -175,6 +191,18 @@ mod tests {
         assert_eq!(found, [(3, 200), (7, 201), (50, 202), (99, 203)], "{pairs:?}");
         assert_eq!(pairs[0].agreement, 1.0);
         assert!((pairs[1].agreement - 0.95).abs() < 0.01, "{pairs:?}");
+    }
+
+    #[test]
+    fn landmarks_have_to_lie_as_far_apart_in_both_recordings() {
+        for (places, expected) in
+            [([10, 20], true), ([0, 10], true), ([35, 47], true), ([35, 48], false), ([20, 10], false)]
+        {
+            let index = [(7, 0, 10), (7, 1, places[0]), (9, 0, 20), (9, 1, places[1])];
+            assert_eq!(candidates(&index, 2) == [(0, 1)], expected, "{places:?}");
+        }
+        let only_one = [(7, 0, 10), (7, 1, 10), (9, 0, 20), (9, 2, 20)];
+        assert_eq!(candidates(&only_one, 3), []);
     }
 
     #[test]
