@@ -130,6 +130,7 @@ fn inputs() -> Inputs {
     inputs.push("ranges", Input::bytes(pieces.to_bytes()));
     inputs.push("drawn", Input::bytes(pieces.to_bytes()));
     inputs.push("spans", Input::bytes(Spans { spans: vec![long, short], ..Spans::default() }.to_bytes()));
+    inputs.push("vectors", Input::bytes(vectors().to_bytes()));
     (0..3).for_each(|clip| inputs.push("fingerprint", Input::bytes(fingerprint(clip).to_bytes())));
     (0..3).for_each(|clip| inputs.push("features", Input::bytes(features(clip).to_bytes())));
     inputs
@@ -163,6 +164,14 @@ fn fingerprint(clip: u64) -> Fingerprint {
     let words = words.skip(if clip == 2 { 80 } else { 0 }).collect::<Vec<_>>();
     let landmarks = (0..words.len() as u32).step_by(10).collect();
     Fingerprint { words, landmarks }
+}
+
+/// A row of one segment, and one of the clip.
+fn vectors() -> Frame {
+    let places = vec![None, Some("1708-5667".to_owned())];
+    let vector = Values::Lists { dim: 3, data: vec![1.0, 2.0, 3.0, -4.0, 5.0, 6.0] };
+    let columns = vec![("place".to_owned(), Values::Texts(places)), ("vector".to_owned(), vector)];
+    Frame { n_rows: 2, columns }
 }
 
 /// Ten rows of six numbers.

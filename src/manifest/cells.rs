@@ -7,7 +7,7 @@ use memchr::{memchr, memchr3};
 
 /// A cell of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cell<'t> {
+pub struct Cell<'t> {
     /// Where it stands in the text, quotes included.
     pub span: Range<usize>,
     /// What it says.
@@ -18,7 +18,7 @@ pub(super) struct Cell<'t> {
 
 /// Reads a table row by row; blank lines are no rows.
 #[derive(Debug)]
-pub(super) struct Rows<'t> {
+pub struct Rows<'t> {
     text: &'t str,
     delimiter: u8,
     at: usize,
@@ -27,19 +27,19 @@ pub(super) struct Rows<'t> {
 
 impl<'t> Rows<'t> {
     /// The rows of `text`, whose cells `delimiter` separates.
-    pub(super) fn new(text: &'t str, delimiter: u8) -> Self {
+    pub fn new(text: &'t str, delimiter: u8) -> Self {
         Self { text, delimiter, at: 0, base: 0 }
     }
 
     /// Begins with the row that starts at this byte.
     #[must_use]
-    pub(super) fn after_byte(self, at: usize) -> Self {
+    pub fn after_byte(self, at: usize) -> Self {
         Self { at, ..self }
     }
 
     /// Says places as if the first byte of the text were this one.
     #[must_use]
-    pub(super) fn counted_from(self, base: usize) -> Self {
+    pub fn counted_from(self, base: usize) -> Self {
         Self { base, ..self }
     }
 
@@ -47,7 +47,7 @@ impl<'t> Rows<'t> {
     /// how many cells it has; none after the last row.
     ///
     /// Lines end with a line feed, a carriage return, or both.
-    pub(super) fn next(&mut self, cells: &mut Vec<Cell<'t>>, most: usize) -> Option<(Range<usize>, usize)> {
+    pub fn next(&mut self, cells: &mut Vec<Cell<'t>>, most: usize) -> Option<(Range<usize>, usize)> {
         cells.clear();
         let bytes = self.text.as_bytes();
         while matches!(bytes.get(self.at), Some(b'\n' | b'\r')) {

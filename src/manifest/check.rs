@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::codes::CODES;
 use super::*;
 use crate::error::Error;
+use crate::stages::embed::Import;
 use crate::stages::{Embed, Reduce, Segment};
 
 /// A `[dataset]` and a clip, for fragments that have none.
@@ -190,6 +191,17 @@ fn everything_that_is_wrong_is_found_at_its_place() {
         ),
         ("[segment.w.sliding]\nof = \"w\"".into(), &["T0103 2:1"]),
         ("[embed.a.spectral]".into(), &["T0105 1:1"]),
+        ("[segment.w.whole]\n[embed.a.import]\nof = \"w\"".into(), &["T0105 2:1"]),
+        ("[segment.w.whole]\n[embed.a.import]\nof = \"w\"\nfile = \"v.h5\"".into(), &["T0407 4:8"]),
+        ("[segment.w.whole]\n[embed.a.import]\nof = \"w\"\nfile = \"../v.csv\"".into(), &["T0407 4:8"]),
+        (
+            "[segment.w.whole]\n[embed.a.import]\nof = \"w\"\nfile = \"v.npy\"\nids = \"/x\"".into(),
+            &["T0407 5:7"],
+        ),
+        (
+            "[segment.w.whole]\n[embed.a.import]\nof = \"w\"\nfile = \"v.csv\"\nids = \"x\"".into(),
+            &["T0407 5:7"],
+        ),
         ("[embed.a.spectral]\nof = 1".into(), &["T0104 2:6"]),
         ("[segment.w.whole]\n[reduce.b.pca]\nof = \"w\"".into(), &["T0404 3:6"]),
         ("[segment.test-set.whole]\n[segment.tests.whole]".into(), &["T0405 1:10"]),
@@ -316,6 +328,11 @@ fn every_default_survives_being_written_out() {
         );
     }
     for kind in Embed::every_kind() {
+        let kind = match kind {
+            // Without a file there is nothing to import.
+            Embed::Import(import) => Embed::Import(Import { file: "vectors.csv".into(), ..import }),
+            kind => kind,
+        };
         let text = step("embed", written(toml::Value::try_from(&kind)), Some("w"));
         assert_eq!(manifest(&format!("{text}\n[segment.w.whole]")).embed["x"].kind, kind);
     }

@@ -26,6 +26,7 @@ mod render;
 mod rows;
 mod schema;
 mod split;
+mod step_files;
 mod steps;
 mod structure;
 mod syntax;
@@ -42,6 +43,7 @@ mod docs;
 #[cfg(test)]
 mod hostile;
 
+pub use cells::{Cell, Rows as CellRows};
 pub use clip_tables::{OpenTables, TableFile, TablesRead, is_glob};
 pub use codes::{CODES, Code, explain};
 pub use evenness::{Counts, Evenness, Farthest, PartCount};

@@ -13,8 +13,8 @@ use super::steps::StepNames;
 use super::text::{Text, Texts};
 use super::tree::{items, table};
 use super::{
-    Manifest, OpenTables, TablesRead, clips, dataset, gate, label_params, schema, split, steps, structure,
-    syntax, vocabulary,
+    Manifest, OpenTables, TablesRead, clips, dataset, gate, label_params, schema, split, step_files, steps,
+    structure, syntax, vocabulary,
 };
 use crate::error::Error;
 use crate::stages::{Embed, Reduce, Segment};
@@ -113,6 +113,7 @@ impl<'r> Read<'r> {
             clips: Vec::new(),
             labels: vocabularies.vocabularies.clone(),
         };
+        step_files::read(&tree, &mut manifest, findings);
         label_params::check(&tree, &manifest, &vocabularies, findings);
         manifest.clips = self.clips(&tree, &vocabularies);
         let place = |clip: usize| self.origins[clip].place(&self.texts);

@@ -18,6 +18,15 @@ pub(super) fn read_table_name(name: &str, span: Range<usize>, findings: &mut Fin
     }
 }
 
+/// Checks the path of a file that a step names, and gives it composed and without `.` and empty components.
+pub(super) fn read_step_file(file: &str, span: Range<usize>, findings: &mut Findings) -> String {
+    if let Some((problem, hint)) = problem(file) {
+        let message = format!("{} cannot be a file of a step: {problem}", quoted(file));
+        findings.push(Finding::error("T0407", span, message).label(problem).hint(hint));
+    }
+    normal(file)
+}
+
 /// Checks the path of a source, and gives it composed and without `.` and empty components.
 ///
 /// Whether the file is there, and where its symbolic links lead, is found out when it is read.

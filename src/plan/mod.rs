@@ -19,14 +19,24 @@ pub use steps::{From, Step, Wire, Work, steps};
 pub use tasks::{Found, Need, Task, Tasks};
 pub use wholes::Wholes;
 
+use std::collections::BTreeMap;
+
 use crate::error::Error;
 use crate::store::{Digest, FileRecord};
 
-/// What was seen of the source of every clip, in the order of the manifest's clips.
+/// What was seen of the files that a manifest names.
 #[derive(Debug, Clone, Default)]
-pub struct Sources(pub Vec<Observed>);
+pub struct Sources {
+    /// The source of every clip, in the order of the manifest's clips.
+    pub clips: Vec<Observed>,
+    /// The files that steps name, by path: each is here or absent.
+    pub files: BTreeMap<String, Observed>,
+    /// Of each step that imports vectors, by its name in `[embed]`: the digest of those of every clip, in the order of the
+    /// manifest's clips.
+    pub vectors: BTreeMap<String, Vec<Digest>>,
+}
 
-/// What was seen of one source.
+/// What was seen of one file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Observed {
     /// It is here, and this is what it is.
@@ -40,10 +50,29 @@ pub enum Observed {
 impl Sources {
     /// The content of the source of a clip, as far as it is known.
     pub fn digest(&self, clip: usize) -> Option<Digest> {
-        match self.0.get(clip)? {
-            Observed::Here(record) => Some(record.digest),
-            Observed::Absent(digest) => Some(*digest),
-            Observed::Unusable(_) => None,
+        self.clips.get(clip)?.digest()
+    }
+
+    /// What is in a file that a step names, as far as it is known.
+    pub fn file(&self, path: &str) -> Option<Digest> {
+        self.files.get(path)?.digest()
+    }
+
+    /// All vectors that are imported for a clip; none where no step imports any.
+    pub(crate) fn vectors_of(&self, clip: usize) -> Option<Digest> {
+        let digests = self.vectors.values().filter_map(|clips| clips.get(clip));
+        let bytes: Vec<u8> = digests.flat_map(|digest| *digest.as_bytes()).collect();
+        (!bytes.is_empty()).then(|| Digest::of(&bytes))
+    }
+}
+
+impl Observed {
+    /// What is in it, as far as it is known.
+    pub fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::Here(record) => Some(record.digest),
+            Self::Absent(digest) => Some(*digest),
+            Self::Unusable(_) => None,
         }
     }
 }

@@ -253,7 +253,7 @@ impl<'m> Plan<'m> {
 
     /// Why a task cannot run because of its clip's source. A dataset-wide task waits for its clips instead.
     fn blocked(&self, task: Task, sources: &Sources) -> Option<String> {
-        match sources.0.get(task.clip?) {
+        match sources.clips.get(task.clip?) {
             Some(Observed::Unusable(error)) => Some(error.to_string()),
             _ => None,
         }

@@ -56,6 +56,8 @@ pub struct Wire {
 pub enum From {
     /// The clip's source.
     Source,
+    /// The clip's vectors in the file that the step imports.
+    Vectors,
     /// The step at this index.
     Step(usize),
 }
@@ -83,6 +85,8 @@ impl Step<'_> {
             Work::Normalize(normalize) => non_default_params(normalize),
             Work::Duplicates => Params::new(),
             Work::Segment(segment) => segment.params(),
+            // They say where vectors are found: which these are is an input.
+            Work::Embed(Embed::Import(_)) => Params::new(),
             Work::Embed(embed) => embed.params(),
             Work::Reduce(reduce) => reduce.params(),
         }
@@ -92,7 +96,7 @@ impl Step<'_> {
     pub fn upstream(&self) -> Vec<usize> {
         let from = self.wires.iter().filter_map(|wire| match wire.from {
             From::Step(step) => Some(step),
-            From::Source => None,
+            From::Source | From::Vectors => None,
         });
         let mut steps: Vec<usize> = from.collect();
         steps.sort_unstable();
@@ -202,6 +206,7 @@ fn wires(draft: &Draft<'_>, index_of: &impl Fn(&str) -> Option<usize>) -> Result
         .map(|&input| {
             let from = match input {
                 "source" => From::Source,
+                "vectors" => From::Vectors,
                 "spans" | "features" => from(draft.of.as_deref().unwrap_or("nothing"))?,
                 _ => from(NORMALIZE)?,
             };

@@ -26,6 +26,8 @@ pub enum Need {
     Source(usize),
     /// The output of this name of another task.
     Output(&'static str, Task),
+    /// The vectors that a step imports for a clip.
+    Vectors(Task),
 }
 
 /// A value that a task reads, and its digest.
@@ -37,13 +39,7 @@ impl Need {
         match self {
             Self::Source(_) => "source",
             Self::Output(name, _) => name,
-        }
-    }
-
-    fn digest(self, sources: &Sources, results: &Results) -> Option<Digest> {
-        match self {
-            Self::Source(clip) => sources.digest(clip),
-            Self::Output(name, task) => results.of_task(task)?.get(name).copied(),
+            Self::Vectors(_) => "vectors",
         }
     }
 }
@@ -168,7 +164,7 @@ impl<'m> Tasks<'m> {
     pub fn needs(&self, task: Task, results: &Results) -> Vec<Need> {
         let wires = &self.step(task).wires;
         match task.clip {
-            Some(clip) => wires.iter().map(|wire| need(wire, clip)).collect(),
+            Some(clip) => wires.iter().map(|wire| need(wire, task.step, clip)).collect(),
             None => {
                 let mut clips = match self.step(task).work {
                     Work::Duplicates => fingerprint_order(self.manifest, results),
@@ -177,7 +173,8 @@ impl<'m> Tasks<'m> {
                 if self.is_judged(task) {
                     clips.retain(|clip| !results.is_left_out(*clip));
                 }
-                let needs = wires.iter().flat_map(|wire| clips.iter().map(|clip| need(wire, *clip)));
+                let needs =
+                    wires.iter().flat_map(|wire| clips.iter().map(|clip| need(wire, task.step, *clip)));
                 needs.filter(|need| has_results(*need, results)).collect()
             }
         }
@@ -186,7 +183,7 @@ impl<'m> Tasks<'m> {
     /// The values that a task reads, in order, each with its digest; nothing where not all are known.
     pub fn found(&self, task: Task, sources: &Sources, results: &Results) -> Option<Vec<Found>> {
         let needs = self.needs(task, results).into_iter();
-        needs.map(|need| Some((need, need.digest(sources, results)?))).collect()
+        needs.map(|need| Some((need, self.digest(need, sources, results)?))).collect()
     }
 
     /// The recipe of a task that reads these values.
@@ -238,8 +235,21 @@ impl<'m> Tasks<'m> {
             (Work::Normalize(normalize), Some(clip)) => {
                 non_default_params(self.ranged.get(&clip).unwrap_or(normalize))
             }
-            (Work::Embed(embed), _) => self.labelled.get(&task).unwrap_or(embed).params(),
+            (Work::Embed(_), _) => {
+                self.labelled.get(&task).map_or_else(|| self.step(task).params(), Embed::params)
+            }
             _ => self.step(task).params(),
+        }
+    }
+
+    fn digest(&self, need: Need, sources: &Sources, results: &Results) -> Option<Digest> {
+        match need {
+            Need::Source(clip) => sources.digest(clip),
+            Need::Output(name, task) => results.of_task(task)?.get(name).copied(),
+            Need::Vectors(task) => {
+                let name = self.step(task).name.strip_prefix("embed.")?;
+                sources.vectors.get(name)?.get(task.clip?).copied()
+            }
         }
     }
 }
@@ -249,7 +259,7 @@ const NUMERICS: &str = "exact";
 
 fn has_results(need: Need, results: &Results) -> bool {
     match need {
-        Need::Source(_) => true,
+        Need::Source(_) | Need::Vectors(_) => true,
         Need::Output(_, task) => results.has(task),
     }
 }
@@ -288,9 +298,10 @@ fn value_of(clip: &Clip, label: &str) -> Option<serde_json::Value> {
     })
 }
 
-fn need(wire: &Wire, clip: usize) -> Need {
+fn need(wire: &Wire, step: usize, clip: usize) -> Need {
     match wire.from {
         From::Source => Need::Source(clip),
+        From::Vectors => Need::Vectors(Task { step, clip: Some(clip) }),
         From::Step(step) => Need::Output(wire.input, Task { step, clip: Some(clip) }),
     }
 }

@@ -27,12 +27,19 @@ impl Wholes {
 
     /// The key of the whole of a clip whose source is known.
     pub fn key(&self, tasks: &Tasks, clip: usize, sources: &Sources) -> Option<Key> {
-        let inputs = [("shape", self.shape), ("source", sources.digest(clip)?)];
+        let inputs = self.inputs(clip, sources)?;
         let params = tasks.own_params(clip);
         if params.is_empty() {
             return Some(self.stem.key(inputs));
         }
         Some(KeyStem::of("clip", VERSION, "exact", &params).key(inputs))
+    }
+
+    /// What a clip's whole follows from, in the order of the names.
+    fn inputs(&self, clip: usize, sources: &Sources) -> Option<Vec<(&'static str, Digest)>> {
+        let files = [("shape", self.shape), ("source", sources.digest(clip)?)];
+        let vectors = sources.vectors_of(clip).map(|digest| ("vectors", digest));
+        Some(files.into_iter().chain(vectors).collect())
     }
 
     /// What all steps are, as a key of its own: whoever finds another one there has other steps now.
@@ -55,11 +62,12 @@ impl Wholes {
         let keys = tasks
             .of_clip(clip)
             .map(|task| Some((tasks.step(task).name.as_str(), *results.key_of(task)?.digest())));
-        let (Some(keys), Some(source)) = (keys.collect::<Option<OutputDigests>>(), sources.digest(clip))
+        let (Some(keys), Some(inputs)) =
+            (keys.collect::<Option<OutputDigests>>(), self.inputs(clip, sources))
         else {
             return Ok(None);
         };
-        let recipe = recipe("clip", tasks.own_params(clip), [("shape", self.shape), ("source", source)]);
+        let recipe = recipe("clip", tasks.own_params(clip), inputs);
         store.remember(&recipe, &keys)?;
         let key = recipe.key();
         results.add_whole(clip, key);
@@ -109,7 +117,7 @@ impl Wholes {
     }
 }
 
-fn recipe<const COUNT: usize>(kind: &str, params: Params, inputs: [(&str, Digest); COUNT]) -> Recipe {
+fn recipe<'n>(kind: &str, params: Params, inputs: impl IntoIterator<Item = (&'n str, Digest)>) -> Recipe {
     Recipe {
         kind: kind.to_owned(),
         version: VERSION,
@@ -128,7 +136,7 @@ fn shape(tasks: &Tasks) -> Digest {
                 .wires
                 .iter()
                 .map(|wire| match wire.from {
-                    From::Source => (wire.input, None),
+                    From::Source | From::Vectors => (wire.input, None),
                     From::Step(step) => (wire.input, Some(step)),
                 })
                 .collect();

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use super::contents::Contents;
 use super::ingredients::Clips;
 use super::needed::remember_release;
-use super::{Lock, Project, snapshot, splits};
+use super::{Lock, Project, imported, snapshot, splits};
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Then};
 use crate::plan::{Plan, Results, Sources, Task, Verdict, Verdicts};
@@ -80,7 +80,9 @@ impl<'p> Planned<'p> {
     fn knowing(seen: &Seen, project: &'p Project, store: &'p DiskStore) -> Result<Self> {
         let lock = project.lock()?;
         let locked = |clip: usize| lock.as_ref()?.clips.get(&project.manifest.clips[clip].id)?.source;
-        let sources = run::observe(&project.manifest, &project.roots, seen, locked, store);
+        let mut sources = run::observe(&project.manifest, &project.roots, seen, locked, store);
+        let locked = |file: &str| lock.as_ref()?.files.get(file).copied();
+        run::observe_files(&project.manifest, &project.roots, locked, store, &mut sources)?;
         let mut plan = Plan::of(&project.manifest, &sources, store)?;
         let nobody = BTreeMap::new();
         let expected = expected(&plan, store)?;
@@ -178,6 +180,8 @@ fn build_once(project: &Project, store: &DiskStore, options: &Options) -> Result
     let (mut built, results) =
         planned.carry_out(project, store, options, !planned.draft_is_current, |_| true)?;
     built.verdicts = results.verdicts().cloned();
+    let imported = imported::warnings(project, &planned, &results, store)?;
+    imported.into_iter().for_each(|warning| (options.listener)(&Event::Warned(warning)));
     for (id, error) in failures_of_gate(&project.manifest, &results) {
         built.failed.entry(id).or_insert(error);
     }

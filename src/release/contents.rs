@@ -84,8 +84,10 @@ impl<'a> Contents<'a> {
 
     /// The lock of a draft with these tables.
     pub(super) fn lock(&self, tables: BTreeMap<String, TableLine>, before: Option<&Lock>) -> Lock {
+        let files = self.sources.files.iter();
+        let files = files.filter_map(|(path, file)| Some((path.clone(), file.digest()?))).collect();
         let lines = &self.clips().lines;
-        Lock::of(&self.project.manifest, lines, tables, self.failed.clone(), before)
+        Lock::of(&self.project.manifest, (lines, files), tables, self.failed.clone(), before)
     }
 
     /// The tables of the draft on disk, if that is made of just this and its files are as they were written.

@@ -398,7 +398,13 @@ mod tests {
         let outputs = PathBuf::from(std::env::var_os("TAQSIM_OUTPUTS").unwrap());
         for (name, layout) in [("files", ONE_FILE), ("folders", four_parts())] {
             let lines = new_draft(&outputs.join(name), layout);
-            let lock = Lock::of(&fixture::manifest(), &fixture::lines(), lines, fixture::failed(), None);
+            let lock = Lock::of(
+                &fixture::manifest(),
+                (&fixture::lines(), BTreeMap::new()),
+                lines,
+                fixture::failed(),
+                None,
+            );
             let most_clips = if layout.has_folders() { 0 } else { 10 };
             lock.write_with(&outputs.join(name).join("taqsim.lock"), most_clips).unwrap();
         }

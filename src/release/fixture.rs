@@ -306,7 +306,7 @@ pub(super) fn observed(manifest: &Manifest) -> Sources {
     let absent = || Observed::Unusable(crate::error::Error::world("no such file"));
     let seen =
         |clip: &Clip| sources.get(&clip.source).map_or_else(absent, |digest| Observed::Absent(*digest));
-    Sources(manifest.clips.iter().map(seen).collect())
+    Sources { clips: manifest.clips.iter().map(seen).collect(), ..Sources::default() }
 }
 
 /// Builds the draft in `outputs`; what is in `store` is known already.
@@ -342,5 +342,5 @@ pub(super) fn draft_of(
 pub(super) fn lock() -> Lock {
     let line = |table: &Table| TableLine { digest: table_digest(table), rows: table.frame.n_rows as u64 };
     let tables = tables().iter().map(|table| (table.file(), line(table))).collect();
-    Lock::of(&manifest(), &lines(), tables, BTreeMap::new(), None)
+    Lock::of(&manifest(), (&lines(), BTreeMap::new()), tables, BTreeMap::new(), None)
 }

@@ -133,7 +133,7 @@ impl<'a> View<'a> {
         self.push_segments(bytes, clip);
         if self.results.whole(Some(clip)).is_none() {
             push_outputs(bytes, self.results, "normalize", Some(clip), &["measures"]);
-            let mut push = |step| push_outputs(bytes, self.results, step, Some(clip), &["features"]);
+            let mut push = |step| push_outputs(bytes, self.results, step, Some(clip), &["features", "spans"]);
             self.embeds.iter().for_each(|step| push(step));
         }
     }
@@ -164,7 +164,7 @@ impl<'a> View<'a> {
         bytes.push(u8::from(self.results.is_left_out(clip)));
         if !self.push_whole(bytes, clip) {
             push_outputs(bytes, self.results, "normalize", Some(clip), &["audio", "ranges"]);
-            push_outputs(bytes, self.results, embed, Some(clip), &["features"]);
+            push_outputs(bytes, self.results, embed, Some(clip), &["features", "spans"]);
         }
     }
 

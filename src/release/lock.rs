@@ -12,6 +12,7 @@ use super::parts::MOST_IN_A_FILE;
 use super::{lock_csv, lock_text};
 use crate::error::{Error, Result};
 use crate::manifest::{Clip, Manifest};
+use crate::run::files_of;
 use crate::store::Digest;
 
 /// No lock is longer than this many bytes: a million clips take 200 MB.
@@ -30,6 +31,8 @@ pub struct Lock {
     pub settings: Digest,
     /// By clip id.
     pub clips: BTreeMap<String, ClipLine>,
+    /// What was in the files that steps name, by path.
+    pub files: BTreeMap<String, Digest>,
     /// By step: `normalize`, `segment.NAME`, `embed.NAME`, `reduce.NAME`.
     pub steps: BTreeMap<String, StepLine>,
     /// By file, from the release's folder: `embed/NAME.parquet`.
@@ -85,11 +88,11 @@ pub struct Released {
 impl Lock {
     /// The lock of what was just built.
     ///
-    /// `clips` has the line of each clip, in the manifest's order, `failed` the reasons by clip id. The frozen
+    /// `clips` has the line of each clip, in the manifest's order, `files` what steps read besides, `failed` the reasons by clip id. The frozen
     /// versions are those of the lock before it, and so is taqsim's version when nothing else changed.
     pub fn of(
         manifest: &Manifest,
-        clips: &[ClipLine],
+        (clips, files): (&[ClipLine], BTreeMap<String, Digest>),
         tables: BTreeMap<String, TableLine>,
         failed: BTreeMap<String, String>,
         before: Option<&Self>,
@@ -100,6 +103,7 @@ impl Lock {
             version: manifest.dataset.version.clone(),
             settings: settings_digest(manifest),
             clips: ids(manifest).zip(clips.iter().copied()).collect(),
+            files,
             steps: steps(manifest),
             tables,
             failed,
@@ -214,12 +218,15 @@ impl Lock {
     /// The lock as it would be had the manifest been built to the same tables from the same sources.
     pub(super) fn with_manifest(&self, manifest: &Manifest) -> Self {
         let source = |clip: &Clip| self.clips.get(&clip.id).and_then(|line| line.source);
+        let files = files_of(manifest).into_iter();
+        let locked = |file: &str| Some((file.to_owned(), self.files.get(file).copied()?));
         let line = |clip: &Clip| ClipLine { entry: entry_digest(clip), source: source(clip) };
         Self {
             name: manifest.dataset.name.clone(),
             version: manifest.dataset.version.clone(),
             settings: settings_digest(manifest),
             clips: manifest.clips.iter().map(|clip| (clip.id.clone(), line(clip))).collect(),
+            files: files.filter_map(locked).collect(),
             steps: steps(manifest),
             ..self.clone()
         }
@@ -243,7 +250,7 @@ mod tests {
         let again = |before: &Lock| {
             Lock::of(
                 &fixture::manifest(),
-                &fixture::lines(),
+                (&fixture::lines(), BTreeMap::new()),
                 before.tables.clone(),
                 BTreeMap::new(),
                 Some(before),

@@ -81,6 +81,8 @@ struct LockFile {
     #[serde(default)]
     clips: BTreeMap<String, ClipLine>,
     clips_csv: Option<CsvTable>,
+    #[serde(default)]
+    files: BTreeMap<String, Digest>,
     steps: BTreeMap<String, StepLine>,
     tables: BTreeMap<String, TableLine>,
     #[serde(default)]
@@ -115,6 +117,7 @@ fn lock_of(file: LockFile) -> Result<Lock> {
         version: file.dataset.version,
         settings: file.dataset.settings,
         clips: file.clips,
+        files: file.files,
         steps: file.steps,
         tables: file.tables,
         failed: file.failed,
@@ -141,6 +144,9 @@ fn body(lock: &Lock, csv: Option<&CsvTable>) -> String {
             line(&mut text, "digest", &quoted(&csv.digest.to_string()));
         }
         None => table(&mut text, "clips", &lock.clips, clip_value),
+    }
+    if !lock.files.is_empty() {
+        table(&mut text, "files", &lock.files, |digest| quoted(&digest.to_string()));
     }
     table(&mut text, "steps", &lock.steps, step_value);
     table(&mut text, "tables", &lock.tables, table_value);

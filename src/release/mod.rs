@@ -10,6 +10,7 @@ mod digest;
 mod draft;
 mod entries;
 mod files;
+mod imported;
 mod ingredients;
 mod lock;
 mod lock_csv;

@@ -20,7 +20,9 @@ pub fn needed(project: &Project, store: &DiskStore) -> Result<Needed> {
     let mut keys: Vec<Key> = known_now(&planned).collect();
     keys.extend(names(project, &planned).iter().filter_map(|name| store.last(name)));
     keys.extend(planned.draft_keys.iter().copied());
-    let sources = project.manifest.clips.iter().map(|clip| clip.source.clone());
+    keys.extend(run::keys_of_imports(&project.manifest, &planned.sources));
+    let of_steps = planned.sources.files.keys().cloned();
+    let sources = project.manifest.clips.iter().map(|clip| clip.source.clone()).chain(of_steps);
     let written = run::files_below(&project.outputs, "outputs");
     let read = project.read.iter().map(|(path, _)| path.clone());
     let lock = ["taqsim.lock", "taqsim.lock.csv"].map(str::to_owned);

@@ -175,11 +175,16 @@ fn files(
         files.push((path, record));
     }
     let mut last = "";
-    for (clip, observed) in project.manifest.clips.iter().zip(&sources.0) {
+    for (clip, observed) in project.manifest.clips.iter().zip(&sources.clips) {
         if let (Observed::Here(record), false) = (observed, clip.source == last) {
             files.push((project.roots.spelt_on_disk(&clip.source), *record));
         }
         last = &clip.source;
+    }
+    for (path, observed) in &sources.files {
+        if let Observed::Here(record) = observed {
+            files.push((project.roots.spelt_on_disk(path), *record));
+        }
     }
     for path in written(project)? {
         let record = run::file_record(&path, &project.folder.join(&path), store)?;
@@ -201,9 +206,10 @@ fn written(project: &Project) -> Result<Vec<String>> {
 }
 
 fn absent(project: &Project, sources: &Sources) -> Vec<String> {
-    let clips = project.manifest.clips.iter().zip(&sources.0);
+    let clips = project.manifest.clips.iter().zip(&sources.clips);
     let absent = clips.filter(|(_, observed)| matches!(observed, Observed::Absent(_)));
-    absent.map(|(clip, _)| clip.source.clone()).collect()
+    let files = sources.files.iter().filter(|(_, observed)| matches!(observed, Observed::Absent(_)));
+    absent.map(|(clip, _)| clip.source.clone()).chain(files.map(|(path, _)| path.clone())).collect()
 }
 
 /// The program that is running.

@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn lock(manifest: &Manifest) -> Lock {
-        Lock::of(manifest, &lines(manifest), BTreeMap::new(), BTreeMap::new(), None)
+        Lock::of(manifest, (&lines(manifest), BTreeMap::new()), BTreeMap::new(), BTreeMap::new(), None)
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::manifest::{Clip, Label, Labels, Manifest, Vocabulary};
 use crate::plan::{Results, Verdict, content_order};
 use crate::stages::{
-    DUPLICATE, Frame, Input, MEASURES, Mark, Marks, Measure, Measures, Pieces, Spans, Values,
+    DUPLICATE, Frame, Input, MEASURES, Mark, Marks, Measure, Measures, Pieces, Span, Spans, Values,
 };
 use crate::store::{Digest, Store};
 
@@ -48,15 +48,19 @@ pub(super) struct Batch {
 /// What a reduce step answered, and for whom.
 pub(super) struct Answers {
     table: String,
+    embed: String,
     segmenter: String,
     rows: Frame,
     /// Where the rows of each clip start that has some.
     first_rows: BTreeMap<usize, usize>,
 }
 
-/// A clip that neither failed nor is left out by the gate: its segments by segment step.
+/// A clip that neither failed nor is left out by the gate.
 struct Built {
+    /// Its segments by segment step.
     segments: BTreeMap<String, Vec<Segment>>,
+    /// Those that have rows, by embed step, where these need not be all.
+    known: BTreeMap<String, Vec<Segment>>,
 }
 
 /// The clips that are in all tables, by their index in the manifest.
@@ -137,8 +141,8 @@ impl Joiner<'_> {
             return Err(Error::usage(format!("`reduce.{name}` is of no embed step")));
         };
         let (first_rows, n_rows) = self.first_rows(embed, segmenter)?;
-        let answers =
-            Answers { table: format!("reduce/{name}"), segmenter: segmenter.clone(), rows, first_rows };
+        let (table, embed, segmenter) = (format!("reduce/{name}"), embed.clone(), segmenter.clone());
+        let answers = Answers { table, embed, segmenter, rows, first_rows };
         if n_rows == answers.rows.n_rows {
             Ok(answers)
         } else {
@@ -153,7 +157,7 @@ impl Joiner<'_> {
     pub(super) fn answers_table(&self, answers: &Answers, batch: &Batch) -> Result<Table> {
         let mut rows = Rows::new(answers.table.clone());
         for (clip, built) in &batch.built {
-            let segments = segments_for(built, &answers.segmenter)?;
+            let segments = segments_for(built, &answers.embed, &answers.segmenter)?;
             if let Some(first_row) = answers.first_rows.get(clip) {
                 rows.append(&self.manifest.clips[*clip].id, segments, &answers.rows, *first_row)?;
             }
@@ -163,14 +167,38 @@ impl Joiner<'_> {
 
     fn built(&self, index: usize, clip: &Clip) -> Result<Built> {
         let pieces = Pieces::read(&self.value("normalize", Some(index), "ranges")?)?;
-        let mut segments = BTreeMap::new();
+        let (mut segments, mut known) = (BTreeMap::new(), BTreeMap::new());
         for name in self.manifest.segment.keys() {
             let step = format!("segment.{name}");
-            let spans = Spans::read(&self.value(&step, Some(index), "spans")?)?;
+            let Spans { spans, .. } = Spans::read(&self.value(&step, Some(index), "spans")?)?;
             let marks = self.marks(&step, index)?;
-            segments.insert(name.clone(), segments_of(&clip.id, name, &pieces, &spans.spans, &marks)?);
+            let found = segments_of(&clip.id, name, &pieces, &spans, &marks)?;
+            for embed in
+                self.manifest.embed.iter().filter(|(_, embed)| embed.of == *name).map(|(embed, _)| embed)
+            {
+                known.extend(self.known(embed, index, &spans, &found)?.map(|known| (embed.clone(), known)));
+            }
+            segments.insert(name.clone(), found);
         }
-        Ok(Built { segments })
+        Ok(Built { segments, known })
+    }
+
+    /// The segments of a clip that an embed step has rows of; none where it has rows of all of them.
+    fn known(
+        &self,
+        embed: &str,
+        clip: usize,
+        spans: &[Span],
+        segments: &[Segment],
+    ) -> Result<Option<Vec<Segment>>> {
+        let step = format!("embed.{embed}");
+        if self.results.of(&step, Some(clip)).is_none_or(|outputs| outputs.get("spans").is_none()) {
+            return Ok(None);
+        }
+        let known = Spans::read(&self.value(&step, Some(clip), "spans")?)?;
+        let mut rest = known.spans.iter().peekable();
+        let is_known = |(span, _): &(&Span, &Segment)| rest.next_if(|next| next == span).is_some();
+        Ok(Some(spans.iter().zip(segments).filter(is_known).map(|(_, segment)| segment.clone()).collect()))
     }
 
     /// What a segment step knows of its segments; nothing of most.
@@ -303,7 +331,7 @@ impl Joiner<'_> {
         let mut rows = Rows::new(format!("embed/{name}"));
         for (clip, built) in built {
             let features = Frame::read(&self.value(&step, Some(*clip), "features")?)?;
-            let segments = segments_for(built, segmenter)?;
+            let segments = segments_for(built, name, segmenter)?;
             rows.append(&self.manifest.clips[*clip].id, segments, &features, 0)?;
             if features.n_rows != segments.len() {
                 return Err(rows.miscounted(segments.len(), features.n_rows));
@@ -323,7 +351,10 @@ impl Joiner<'_> {
         for clip in clips.into_iter().filter(|clip| !self.results.is_left_out(*clip)) {
             if self.results.of(&embed, Some(clip)).is_some() {
                 first_rows.insert(clip, n_rows);
-                n_rows += Spans::read(&self.value(&segmenter, Some(clip), "spans")?)?.spans.len();
+                let outputs = self.results.of(&embed, Some(clip));
+                let has_own = outputs.is_some_and(|outputs| outputs.get("spans").is_some());
+                let step = if has_own { &embed } else { &segmenter };
+                n_rows += Spans::read(&self.value(step, Some(clip), "spans")?)?.spans.len();
             }
         }
         Ok((first_rows, n_rows))
@@ -341,8 +372,8 @@ fn mark_columns(marks: &[&Mark]) -> [(String, Values); 3] {
     ]
 }
 
-fn segments_for<'a>(built: &'a Built, segmenter: &str) -> Result<&'a [Segment]> {
-    let segments = built.segments.get(segmenter).map(Vec::as_slice);
+fn segments_for<'a>(built: &'a Built, embed: &str, segmenter: &str) -> Result<&'a [Segment]> {
+    let segments = built.known.get(embed).or(built.segments.get(segmenter)).map(Vec::as_slice);
     segments.ok_or_else(|| Error::usage(format!("`{segmenter}` is no segment step")))
 }
 

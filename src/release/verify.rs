@@ -69,7 +69,8 @@ fn required_lock(project: &Project) -> Result<Lock> {
 }
 
 fn lock_of_sources(project: &Project, lock: &Lock) -> BTreeMap<String, SourceState> {
-    let locked = project.locked_sources(Some(lock));
+    let mut locked = project.locked_sources(Some(lock));
+    locked.extend(lock.files.iter().map(|(path, digest)| (path.clone(), *digest)));
     let state = |path: &String| match digest_of_source(&project.roots, path) {
         Ok(None) => SourceState::Absent,
         Ok(Some(digest)) if Some(&digest) == locked.get(path) => SourceState::Same,

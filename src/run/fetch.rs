@@ -67,11 +67,28 @@ pub fn observe(
         };
         (clips, observed)
     });
-    let mut sources = vec![Observed::Unusable(Error::world("not looked at")); manifest.clips.len()];
+    let mut seen_of_clips = vec![Observed::Unusable(Error::world("not looked at")); manifest.clips.len()];
     for (clips, observed) in observed.collect::<Vec<_>>() {
-        clips.iter().for_each(|clip| sources[*clip] = observed.clone());
+        clips.iter().for_each(|clip| seen_of_clips[*clip] = observed.clone());
     }
-    Sources(sources)
+    Sources { clips: seen_of_clips, ..Sources::default() }
+}
+
+/// Looks at a file that a step names. `locked` says what it had in it, should it be absent.
+///
+/// # Errors
+/// When it is not there and never was, or may not or cannot be read.
+pub(super) fn observe_file(
+    name: &str,
+    roots: &Roots,
+    locked: Option<Digest>,
+    store: &dyn Store,
+) -> Result<Observed> {
+    match (roots.resolve(name).and_then(|path| file_record(name, &path, store)), locked) {
+        (Ok(record), _) => Ok(Observed::Here(record)),
+        (Err(_), Some(digest)) if is_absent(name, roots) => Ok(Observed::Absent(digest)),
+        (Err(error), _) => Err(error),
+    }
 }
 
 /// The folders that sources are in, each resolved once.

@@ -3,9 +3,11 @@
 mod clip_tables;
 mod executor;
 mod fetch;
+mod imports;
 mod memory;
 mod roots;
 mod schedule;
+mod vectors;
 mod work;
 
 #[cfg(test)]
@@ -17,6 +19,7 @@ pub use fetch::{
     Seen, digest_of_source, file_digest, file_record, files_below, observe, plain, probe, stat_of, still,
     tags,
 };
+pub use imports::{Strangers, files_of, imports, keys_of_imports, observe_files, strangers};
 pub use roots::Roots;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::fetch::{self, OpenSource};
+use super::imports::{self, Imports};
 use super::{Event, How, OUTPUTS_OF_TABLES, Outcome, Setting, memory};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Found, Gatekeeper, Need, Observed, Plan, Results, Status, Task, Tasks};
@@ -15,6 +16,7 @@ pub(super) struct Work<'a, 's> {
     pub(super) tasks: &'a Tasks<'s>,
     plan: &'a Plan<'s>,
     setting: &'a Setting<'a>,
+    imports: Imports,
     state: Mutex<State<'s>>,
 }
 
@@ -45,7 +47,8 @@ impl<'a, 's> Work<'a, 's> {
     pub(super) fn new(plan: &'a Plan<'s>, setting: &'a Setting<'a>) -> Self {
         let outcome = Outcome::of(plan.known.clone());
         let state = State { outcome, has_stock: false, interrupted: false };
-        Self { tasks: &plan.tasks, plan, setting, state: Mutex::new(state) }
+        let state = Mutex::new(state);
+        Self { tasks: &plan.tasks, plan, setting, imports: Imports::default(), state }
     }
 
     /// Whether nothing more shall be started.
@@ -81,6 +84,8 @@ impl<'a, 's> Work<'a, 's> {
     pub(super) fn bytes_needed(&self, found: &[Found]) -> u64 {
         let needs = found.iter().map(|(need, digest)| match need {
             Need::Source(clip) => self.bytes_to_normalize(*clip),
+            // They are in memory with those of all clips.
+            Need::Vectors(_) => 0,
             Need::Output(name, _) => {
                 let n_bytes = self.setting.store.length(digest).unwrap_or(0);
                 let is_master = *name == "audio";
@@ -119,7 +124,7 @@ impl<'a, 's> Work<'a, 's> {
 
     /// The first task of a clip whose source is of no use says why; those after it are only skipped.
     fn blocked(&self, task: Task) -> Result<Done> {
-        match task.clip.and_then(|clip| self.setting.sources.0.get(clip)) {
+        match task.clip.and_then(|clip| self.setting.sources.clips.get(clip)) {
             Some(Observed::Unusable(error)) if self.tasks.upstream(task).is_empty() => Err(error.clone()),
             _ => Ok(Done::Skipped),
         }
@@ -197,6 +202,7 @@ impl<'a, 's> Work<'a, 's> {
                     let later = self.setting.store.later(digest).filter(|_| task.clip.is_none());
                     inputs.push(name, later.unwrap_or(value));
                 }
+                Need::Vectors(task) => inputs.push(need.input(), self.vectors(*task, digest)?),
             }
         }
         let outputs = self.setting.executor.execute(self.tasks.stage(task), &inputs, &context);
@@ -213,7 +219,7 @@ impl<'a, 's> Work<'a, 's> {
     fn naming_the_clip(&self, mut error: Error, found: &[Found]) -> Error {
         let values = found.iter().filter_map(|(need, _)| match need {
             Need::Output(_, producer) => producer.clip,
-            Need::Source(_) => None,
+            Need::Source(_) | Need::Vectors(_) => None,
         });
         if let Some(clip) = error.input.take().and_then(|input| values.into_iter().nth(input)) {
             let id = crate::text::printable(&self.tasks.manifest.clips[clip].id);
@@ -224,7 +230,7 @@ impl<'a, 's> Work<'a, 's> {
 
     fn open_source(&self, clip: usize) -> Result<OpenSource> {
         let source = &self.tasks.manifest.clips[clip].source;
-        match self.setting.sources.0.get(clip) {
+        match self.setting.sources.clips.get(clip) {
             Some(Observed::Here(record)) => {
                 OpenSource::open(source, &record.digest, self.setting.roots, self.setting.store)
             }
@@ -232,6 +238,21 @@ impl<'a, 's> Work<'a, 's> {
             _ => Err(Error::cannot_read(source, "no such file").hint(
                 "the lock knows this source, but a stale step has to read it: bring the recording back",
             )),
+        }
+    }
+
+    /// The vectors that a step imports for a clip.
+    fn vectors(&self, task: Task, digest: &Digest) -> Result<Input> {
+        let Setting { sources, roots, store, .. } = *self.setting;
+        let name = &self.tasks.step(task).name;
+        let mut imports = imports::imports(self.tasks.manifest);
+        let import = imports.find(|(embed, ..)| name.strip_prefix("embed.") == Some(*embed));
+        let clip = task.clip.map(|clip| self.tasks.manifest.clips[clip].id.as_str());
+        match (import, clip) {
+            (Some(import), Some(clip)) => {
+                self.imports.of_clip(import, (clip, *digest), (sources, roots, store))
+            }
+            _ => Err(Error::world(format!("cannot make `{}`: it imports nothing", self.tasks.name(task)))),
         }
     }
 

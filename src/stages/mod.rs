@@ -9,6 +9,7 @@ mod from_label;
 mod input;
 mod master;
 mod measures;
+mod places;
 mod values;
 
 pub mod embed;
@@ -23,7 +24,8 @@ pub use input::{Input, Inputs, Reader};
 pub use master::Master;
 pub use measures::{DUPLICATE, MEASURES, Measure};
 pub use normalize::Normalize;
-pub use values::{Mark, Marks, Measures, Pairs, Pieces, RangeOfMaster, Span, Spans};
+pub use places::{places_of, seconds_of};
+pub use values::{Joined, Mark, Marks, Measures, Pairs, Pieces, RangeOfMaster, Span, Spans};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -133,6 +135,7 @@ kinds! {
         "fingerprint" => Fingerprint(embed::Fingerprint),
         "pitch" => Pitch(embed::Pitch),
         "taqsim" => Taqsim(embed::Taqsim),
+        "import" => Import(embed::Import),
     }
 }
 

@@ -109,6 +109,19 @@ pub struct Pairs {
     pub pairs: Vec<(usize, usize, f64)>,
 }
 
+/// What came of joining vectors from elsewhere to the segments of a clip.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Joined {
+    /// How many of its segments have no vector.
+    pub n_missing: usize,
+    /// The places of the first of them.
+    pub missing: Vec<String>,
+    /// How many of its vectors are of no segment.
+    pub n_surplus: usize,
+    /// The places of the first of them.
+    pub surplus: Vec<String>,
+}
+
 fn is_zero(frames: &u64) -> bool {
     *frames == 0
 }
@@ -132,7 +145,7 @@ macro_rules! json_value {
     )+};
 }
 
-json_value!(Pieces, Spans, Marks, Measures, Pairs);
+json_value!(Pieces, Spans, Marks, Measures, Pairs, Joined);
 
 fn to_json<V: Serialize>(value: &V) -> Vec<u8> {
     serde_json::to_vec(value).expect("these types have only string keys")

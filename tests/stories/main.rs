@@ -14,6 +14,7 @@ mod edits;
 mod everyday;
 mod freshness;
 mod gate;
+mod import;
 mod interruptions;
 mod names;
 mod readme;

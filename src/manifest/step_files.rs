@@ -1,0 +1,67 @@
+//! Files that steps name: paths inside the manifest's folder, of a kind that the step reads.
+
+use toml::de::DeTable;
+
+use super::findings::{Finding, Findings};
+use super::names::quoted;
+use super::tree::{Node, table};
+use super::{Manifest, paths};
+use crate::stages::Embed;
+
+/// What a file of vectors may be.
+const VECTORS: [&str; 4] = ["parquet", "csv", "tsv", "npy"];
+
+/// Checks the files that steps name, and makes their paths normal.
+pub(super) fn read(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut Findings) {
+    for (step, embed) in &mut manifest.embed {
+        let Embed::Import(import) = &mut embed.kind else { continue };
+        let node = |key: &str| node_of(tree, ["embed", step, "import"], key);
+        let Some(file) = node("file") else { continue };
+        import.file = path(&import.file, file, findings);
+        if !VECTORS.contains(&extension(&import.file)) {
+            let message = format!("{} is no file of vectors that can be read", quoted(&import.file));
+            let finding = Finding::error("T0407", file.span(), message)
+                .label("not `.parquet`, `.csv`, `.tsv` or `.npy`");
+            findings.push(finding);
+        }
+        match (extension(&import.file) == "npy", node("ids")) {
+            (true, Some(ids)) => import.ids = path(&import.ids, ids, findings),
+            (true, None) => {
+                let finding =
+                    Finding::error("T0407", file.span(), "a `.npy` file does not say whose its rows are");
+                findings.push(
+                    finding
+                        .label("no ids")
+                        .hint("name with `ids` a file that has an id for each row, in their order"),
+                );
+            }
+            (false, Some(ids)) if !import.ids.is_empty() => {
+                let finding = Finding::error(
+                    "T0407",
+                    ids.span(),
+                    "`ids` is for `.npy` files: others have a column of ids",
+                );
+                findings.push(
+                    finding.label("not for this file").hint("name the column with `id`, or leave it out"),
+                );
+            }
+            (false, _) => {}
+        }
+    }
+}
+
+fn path(file: &str, node: &Node<'_>, findings: &mut Findings) -> String {
+    paths::read_step_file(file, node.span(), findings)
+}
+
+fn extension(file: &str) -> &str {
+    file.rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
+fn node_of<'n, 't>(
+    tree: &'n DeTable<'t>,
+    [family, step, kind]: [&str; 3],
+    key: &str,
+) -> Option<&'n Node<'t>> {
+    table(table(table(tree, family)?, step)?, kind)?.get(key)
+}
