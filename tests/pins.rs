@@ -63,6 +63,10 @@ embed.pitch v2 {"f0":"yin","fmax":1760.0,"fmin":55.0,"frame_length":2048,"hop_le
   features 3dd82ae0fe52c655b7638b315ddce3d2512121130db80b838b163711c0c3639d
 embed.taqsim v1 {"f0":"yin","tonic":"estimate"}
   features 1366d3a6b24d6d0e19a4eab9c9fa5347623871dab8e179b1dce4de5e2b97b094
+embed.import v1 {"file":"","id":"","ids":"","vector":""}
+  features c523f32af981ac6414ad0ab2e28664cbea81b583ff36e06dbed533400acb6f91
+  joined 1b66b3ef99456621900ea41b0b49535966b0db485e30f95b3f643af5c02d6ce1
+  spans b9101488404859759feb9be2ac867e7e93c4a75981164c8d7bf9ada11ef1d53f
 reduce.pca v2 {"dims":2,"scale":"zscore","weights":{}}
   rows f016532b4311ba9e767b9198411c0a47950d212d636e757ea7090122d9068f28
 reduce.tsne v1 {"dims":2,"metric":"euclidean","perplexity":30.0,"scale":"zscore","seed":0,"weights":{}}

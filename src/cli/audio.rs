@@ -106,6 +106,7 @@ fn value(values: &Values, row: usize) -> Value {
         Values::Ints(values) => json!(values[row]),
         Values::Texts(values) => json!(values[row]),
         Values::Bools(values) => json!(values[row]),
+        Values::Neighbors(values) => json!(values[row]),
         Values::Singles(values) => json!(values[row]),
         Values::Lists { dim, data } => json!(data[row * dim..(row + 1) * dim]),
     }

@@ -71,7 +71,8 @@ fn step_schema(step: &Value, of: Option<&str>) -> Value {
 fn add_of(kind: &mut Value, family: &str) {
     let article = if family == "embed" { "an" } else { "a" };
     kind["properties"]["of"] = json!({ "type": "string", "description": format!("The name of {article} {family} step: what it works on.") });
-    kind["required"] = json!(["of"]);
+    let others = kind["required"].as_array().cloned().unwrap_or_default();
+    kind["required"] = std::iter::once(json!("of")).chain(others).collect();
 }
 
 /// TOML has no null: an optional key is one that may be absent.

@@ -6,15 +6,16 @@ use std::sync::{Arc, OnceLock};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use super::answers::Answers;
 use super::checks::parse_sum;
-use super::digest::{digest_of_chunks, table_without_rows};
+use super::digest::{digest_of_chunks, table_digest, table_without_rows};
 use super::draft::{Staged, StagedTable, has_stray_rows};
 use super::ingredients::{Clips, Group, Ingredients, recipe_of_draft};
-use super::part::{Part, Place, make_part, write_without_rows};
+use super::part::{Part, Place, make_part, write_whole};
 use super::parts::Layout;
 use super::record::{Record, TableRecord};
-use super::table::Identity;
-use super::tables::{Answers, Joiner};
+use super::table::{Identity, Table};
+use super::tables::Joiner;
 use super::{Lock, Project, TableLine};
 use crate::error::{Error, Result};
 use crate::plan::{Results, Sources};
@@ -113,6 +114,10 @@ impl<'a> Contents<'a> {
             let parts = self.parts(group, recipes, store, &mut prepared)?;
             self.add_tables(&parts, &mut prepared.staged)?;
         }
+        for table in self.joiner(store).cluster_tables()? {
+            let table = self.whole_table(&table, &prepared.staged)?;
+            prepared.staged.push(table)?;
+        }
         Ok(prepared)
     }
 
@@ -186,7 +191,7 @@ impl<'a> Contents<'a> {
         }
         let joiner = self.joiner(store);
         let answers = match group {
-            Group::Reduce(name) => Some(joiner.answers(name)?),
+            Group::Reduce(name) => Some(joiner.answers(name, &self.clips().parts)?),
             Group::Clips => None,
         };
         for some in stale.chunks(AT_ONCE) {
@@ -274,11 +279,20 @@ impl<'a> Contents<'a> {
             let table = table_without_rows(name, columns).ok_or_else(unlike_parts)?;
             let identity = self.identity();
             let place = Place { folder: staged.folder(), identity: &identity, layout: self.layout, part: 0 };
-            files.insert(self.layout.file(name, 0), write_without_rows(&table, &place)?);
+            files.insert(self.layout.file(name, 0), write_whole(&table, &place)?);
         }
         let digest = digest_of_chunks(columns, self.in_order_of_clips(parts).into_iter());
         let rows = parts.iter().map(|part| part.sum_of_rows()).sum();
         Ok(StagedTable { name: name.clone(), line: TableLine { digest, rows }, files })
+    }
+
+    /// A table whose rows are of no clip: it is small, and made anew with every draft.
+    fn whole_table(&self, table: &Table, staged: &Staged) -> Result<StagedTable> {
+        let identity = self.identity();
+        let place = Place { folder: staged.folder(), identity: &identity, layout: self.layout, part: 0 };
+        let file = (self.layout.file(&table.name, 0), write_whole(table, &place)?);
+        let line = TableLine { digest: table_digest(table), rows: table.frame.n_rows as u64 };
+        Ok(StagedTable { name: table.name.clone(), line, files: [file].into() })
     }
 
     /// The chunks of all parts: clips are sorted by id in a checked manifest, and so in each part.

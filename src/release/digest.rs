@@ -72,6 +72,7 @@ pub(super) fn table_without_rows(name: &str, columns: &[(String, String)]) -> Op
             "int64" => Values::Ints(Vec::new()),
             "text" => Values::Texts(Vec::new()),
             "bool" => Values::Bools(Vec::new()),
+            "neighbors" => Values::Neighbors(Vec::new()),
             lists => {
                 let dim = lists.strip_prefix("float32[")?.strip_suffix(']')?.parse().ok()?;
                 Values::Lists { dim, data: Vec::new() }
@@ -121,12 +122,13 @@ fn type_name(values: &Values) -> String {
         Values::Ints(_) => "int64".to_owned(),
         Values::Texts(_) => "text".to_owned(),
         Values::Bools(_) => "bool".to_owned(),
+        Values::Neighbors(_) => "neighbors".to_owned(),
     }
 }
 
 fn push_value(bytes: &mut Vec<u8>, values: &Values, row: usize) {
     let present = match values {
-        Values::Lists { .. } | Values::Singles(_) => true,
+        Values::Lists { .. } | Values::Singles(_) | Values::Neighbors(_) => true,
         Values::Floats(values) => values[row].is_some(),
         Values::Ints(values) => values[row].is_some(),
         Values::Texts(values) => values[row].is_some(),
@@ -142,6 +144,13 @@ fn push_value(bytes: &mut Vec<u8>, values: &Values, row: usize) {
         Values::Ints(values) => bytes.extend(values[row].iter().flat_map(|number| number.to_le_bytes())),
         Values::Texts(values) => values[row].iter().for_each(|text| push_text(bytes, text)),
         Values::Bools(values) => bytes.extend(values[row].iter().map(|truth| u8::from(*truth))),
+        Values::Neighbors(values) => {
+            push_count(bytes, values[row].len());
+            for (id, distance) in &values[row] {
+                bytes.extend_from_slice(&i64::from(*id).to_le_bytes());
+                push_single(bytes, *distance);
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::store::{Digest, unfinished_file};
 pub(super) const UNFINISHED: &str = ".taqsim-";
 
 /// The folders of a release that hold tables, beside its root.
-pub(super) const FOLDERS: [&str; 2] = ["embed", "reduce"];
+pub(super) const FOLDERS: [&str; 3] = ["clusters", "embed", "reduce"];
 
 /// Writes `bytes` as the file `path`, if they are not there already.
 pub(super) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {

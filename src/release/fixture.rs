@@ -267,7 +267,7 @@ pub(super) fn join(
     let (batch, rest) = joiner.batch(&[0, 1, 2])?;
     assert!(rest.is_empty());
     let mut tables = joiner.tables(&batch)?;
-    tables.push(joiner.answers_table(&joiner.answers("map")?, &batch)?);
+    tables.push(joiner.answers_table(&joiner.answers("map", &[vec![0, 1, 2]])?, &batch)?);
     Ok(tables)
 }
 

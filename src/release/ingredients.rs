@@ -8,12 +8,13 @@ use super::lock::ClipLine;
 use super::parts::Layout;
 use super::settings_digest;
 use super::splits::parts_of_clips;
-use crate::manifest::{Clip, Manifest};
+use crate::manifest::{Clip, Manifest, Of};
 use crate::plan::{Results, Sources};
+use crate::stages::Reduce;
 use crate::store::{Digest, Recipe};
 
 /// Raised whenever tables are joined otherwise, or their files are written otherwise.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Tables that are made in one go of the clips of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Ingredients {
         let settings = settings_digest(manifest);
         let mut groups = vec![(Group::Clips, view.recipes_of_clips(parts, settings))];
         for (name, reduce) in &manifest.reduce {
-            let recipes = view.recipes_of_rows(name, &reduce.of, parts, settings);
+            let recipes = view.recipes_of_rows(name, reduce, parts, settings);
             groups.push((Group::Reduce(name.clone()), recipes));
         }
         Self { clips, groups }
@@ -100,11 +101,26 @@ impl<'a> View<'a> {
         parts.iter().map(recipe).collect()
     }
 
-    /// Where the rows of a clip start among all rows depends on every clip: `order` stands for that.
-    fn recipes_of_rows(&self, name: &str, of: &str, parts: &[Vec<usize>], settings: Digest) -> Vec<Recipe> {
+    /// Where the rows of a clip start among all rows depends on every clip, and so do the numbers of rows in the table:
+    /// `order` stands for that.
+    fn recipes_of_rows(
+        &self,
+        name: &str,
+        Of { of, kind }: &Of<Reduce>,
+        parts: &[Vec<usize>],
+        settings: Digest,
+    ) -> Vec<Recipe> {
         let embed = format!("embed.{of}");
+        let names_rows = kind.has_neighbors();
         let all: Vec<usize> = (0..self.manifest.clips.len()).collect();
-        let order = self.digest_of_clips(&all, |bytes, clip| self.push_place(bytes, &embed, clip));
+        let order = self.digest_of_clips(&all, |bytes, clip| {
+            self.push_place(bytes, &embed, clip);
+            if names_rows {
+                let id = &self.manifest.clips[clip].id;
+                push_text(bytes, id);
+                bytes.push(u8::from(self.failed.contains_key(id)));
+            }
+        });
         let mut rows = Vec::new();
         push_outputs(&mut rows, self.results, &format!("reduce.{name}"), None, &["rows"]);
         let rows = Digest::of(&rows);

@@ -1,9 +1,12 @@
 //! What is published: tables, their digests, Parquet files, the lock, and what verifies them.
 
+mod answers;
 mod build;
 mod card;
 mod checks;
 mod chunks;
+mod clusters;
+mod columns;
 mod contents;
 mod differences;
 mod digest;

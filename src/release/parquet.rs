@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
+use arrow_array::builder::{Float32Builder, Int64Builder, ListBuilder};
 use arrow_array::{
     ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, RecordBatch,
-    StringArray,
+    StringArray, StructArray,
 };
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Fields, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::{ParquetError, Result as ParquetResult};
@@ -128,6 +129,7 @@ fn n_bytes(table: &Table) -> usize {
         Values::Singles(values) => 4 * values.len(),
         Values::Floats(_) | Values::Ints(_) => 8 * values.n_rows(),
         Values::Bools(values) => values.len(),
+        Values::Neighbors(rows) => rows.iter().map(|row| 4 + 12 * row.len()).sum(),
     };
     table.frame.columns.iter().map(|(_, values)| bytes(values)).sum()
 }
@@ -169,6 +171,7 @@ fn field(name: &str, values: &Values) -> Field {
         Values::Ints(_) => DataType::Int64,
         Values::Texts(_) => DataType::Utf8,
         Values::Bools(_) => DataType::Boolean,
+        Values::Neighbors(_) => DataType::Struct(neighbor_fields()),
     };
     Field::new(name, data_type, !matches!(name, "clip_id" | "segment_id"))
 }
@@ -192,7 +195,28 @@ fn to_arrow(values: &Values, start: usize, n: usize) -> ParquetResult<ArrayRef> 
             Arc::new(values[start..end].iter().map(Option::as_deref).collect::<StringArray>())
         }
         Values::Bools(values) => Arc::new(BooleanArray::from(values[start..end].to_vec())),
+        Values::Neighbors(rows) => neighbors_to_arrow(&rows[start..end])?,
     })
+}
+
+/// The layout that Embedding Atlas opens: `ids` are the numbers of rows of the table, counted from 0.
+fn neighbor_fields() -> Fields {
+    let list = |name: &str, item: DataType| {
+        Field::new(name, DataType::List(Arc::new(Field::new(ITEM, item, true))), true)
+    };
+    Fields::from(vec![list("ids", DataType::Int64), list("distances", DataType::Float32)])
+}
+
+fn neighbors_to_arrow(rows: &[Vec<(u32, f32)>]) -> ParquetResult<ArrayRef> {
+    let item = |item: DataType| Arc::new(Field::new(ITEM, item, true));
+    let mut ids = ListBuilder::new(Int64Builder::new()).with_field(item(DataType::Int64));
+    let mut distances = ListBuilder::new(Float32Builder::new()).with_field(item(DataType::Float32));
+    for row in rows {
+        ids.append_value(row.iter().map(|(id, _)| Some(i64::from(*id))));
+        distances.append_value(row.iter().map(|(_, distance)| Some(*distance)));
+    }
+    let lists: Vec<ArrayRef> = vec![Arc::new(ids.finish()), Arc::new(distances.finish())];
+    Ok(Arc::new(StructArray::try_new_with_length(neighbor_fields(), lists, None, rows.len())?))
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::answers::Answers;
 use super::digest::{Chunk, chunks_of, columns_of, key};
 use super::files::{file_digest, make_folder};
 use super::parquet::{TableWriter, other_columns};
 use super::parts::Layout;
 use super::record::{Record, TableRecord};
 use super::table::{Identity, Table};
-use super::tables::{Answers, Batch, Joiner};
+use super::tables::{Batch, Joiner};
 use crate::error::{Error, Result};
 use crate::store::Digest;
 
@@ -121,12 +122,17 @@ impl<'a> Growing<'a> {
     }
 }
 
-/// Writes a file for a table that has rows in no part: readers of a folder look for the columns in its files.
+/// Writes a file with all rows of a table, also where there are none: readers of a folder look for the columns in its
+/// files.
 ///
 /// # Errors
 /// When writing fails.
-pub(super) fn write_without_rows(table: &Table, place: &Place) -> Result<Digest> {
-    end(begin(place, table)?)
+pub(super) fn write_whole(table: &Table, place: &Place) -> Result<Digest> {
+    let mut begun = begin(place, table)?;
+    if table.frame.n_rows > 0 {
+        begun.0.append(table)?;
+    }
+    end(begun)
 }
 
 type Begun = (TableWriter<File>, File, PathBuf);

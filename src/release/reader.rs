@@ -5,9 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, StringArray,
+    Array, ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array, ListArray,
+    StringArray, StructArray,
 };
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Field, Fields};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
@@ -176,6 +177,7 @@ fn empty(data_type: &DataType) -> Option<Values> {
         DataType::Int64 => Values::Ints(Vec::new()),
         DataType::Utf8 => Values::Texts(Vec::new()),
         DataType::Boolean => Values::Bools(Vec::new()),
+        DataType::Struct(fields) if is_of_neighbors(fields) => Values::Neighbors(Vec::new()),
         _ => return None,
     })
 }
@@ -193,12 +195,41 @@ fn from_arrow(array: &ArrayRef, like: &Values) -> Option<Values> {
         Values::Floats(values) => *values = array.downcast_ref::<Float64Array>()?.iter().collect(),
         Values::Ints(values) => *values = array.downcast_ref::<Int64Array>()?.iter().collect(),
         Values::Bools(values) => *values = array.downcast_ref::<BooleanArray>()?.iter().collect(),
+        Values::Neighbors(values) => *values = neighbors(array.downcast_ref()?)?,
         Values::Texts(values) => {
             let texts = array.downcast_ref::<StringArray>()?.iter();
             *values = texts.map(|text| text.map(str::to_owned)).collect();
         }
     }
     Some(values)
+}
+
+/// Whether a struct is one of neighbours: their places and their distances.
+fn is_of_neighbors(fields: &Fields) -> bool {
+    let is_list = |field: &Field, name: &str, of: &DataType| {
+        field.name() == name && matches!(field.data_type(), DataType::List(item) if item.data_type() == of)
+    };
+    matches!(&fields[..], [ids, distances]
+        if is_list(ids, "ids", &DataType::Int64) && is_list(distances, "distances", &DataType::Float32))
+}
+
+fn neighbors(array: &StructArray) -> Option<Vec<Vec<(u32, f32)>>> {
+    let list = |nth: usize| array.column(nth).as_any().downcast_ref::<ListArray>();
+    let (ids, distances) = (list(0)?, list(1)?);
+    if array.null_count() + ids.null_count() + distances.null_count() > 0
+        || ids.offsets() != distances.offsets()
+    {
+        return None;
+    }
+    let (starts, n_rows) = (ids.value_offsets(), array.len());
+    let places = ids.values().as_any().downcast_ref::<Int64Array>().filter(|ids| ids.null_count() == 0)?;
+    let far = singles(distances.values().as_any().downcast_ref()?)?;
+    let pair = |at: usize| Some((u32::try_from(*places.values().get(at)?).ok()?, *far.get(at)?));
+    let row = |row: usize| {
+        let [start, end] = [starts[row], starts[row + 1]].map(|at| usize::try_from(at).unwrap_or(0));
+        (start..end).map(pair).collect()
+    };
+    (0..n_rows).map(row).collect()
 }
 
 fn singles(array: &Float32Array) -> Option<Vec<f32>> {
@@ -210,7 +241,7 @@ mod tests {
     use std::io::Write;
     use std::sync::Arc;
 
-    use arrow_schema::{Field, Schema};
+    use arrow_schema::Schema;
     use parquet::arrow::ArrowWriter;
 
     use super::*;

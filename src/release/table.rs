@@ -10,9 +10,9 @@ use crate::text::printable;
 /// A table of a release.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
-    /// `clips`, `segments`, `embed/NAME` or `reduce/NAME`.
+    /// `clips`, `segments`, `embed/NAME`, `reduce/NAME` or `clusters/NAME`.
     pub name: String,
-    /// Its columns. The first is the key: text, and never null.
+    /// Its columns. Where its rows are of clips, the first is the key: text, and never null.
     pub frame: Frame,
 }
 
@@ -99,6 +99,7 @@ pub(super) fn none_of(values: &Values) -> Values {
         Values::Ints(_) => Values::Ints(Vec::new()),
         Values::Texts(_) => Values::Texts(Vec::new()),
         Values::Bools(_) => Values::Bools(Vec::new()),
+        Values::Neighbors(_) => Values::Neighbors(Vec::new()),
     }
 }
 
@@ -113,6 +114,7 @@ pub(super) fn append(values: &mut Values, more: &Values, rows: Range<usize>) -> 
         (Values::Ints(values), Values::Ints(more)) => values.extend_from_slice(more.get(rows)?),
         (Values::Texts(values), Values::Texts(more)) => values.extend_from_slice(more.get(rows)?),
         (Values::Bools(values), Values::Bools(more)) => values.extend_from_slice(more.get(rows)?),
+        (Values::Neighbors(values), Values::Neighbors(more)) => values.extend_from_slice(more.get(rows)?),
         _ => return None,
     }
     Some(())

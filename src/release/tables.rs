@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::columns::{label_values, mark_columns, measure_columns};
 use super::lock::ClipLine;
 use super::rows::Rows;
 use super::segments::{Segment, segments_of};
 use super::table::Table;
 use crate::error::{Error, Result};
-use crate::manifest::{Clip, Label, Labels, Manifest, Vocabulary};
-use crate::plan::{Results, Verdict, content_order};
-use crate::stages::{
-    DUPLICATE, Frame, Input, MEASURES, Mark, Marks, Measure, Measures, Pieces, Span, Spans, Values,
-};
+use crate::manifest::{Clip, Labels, Manifest, Vocabulary};
+use crate::plan::{Results, Verdict};
+use crate::stages::{DUPLICATE, Frame, Input, Mark, Marks, Measures, Pieces, Span, Spans, Values};
 use crate::store::{Digest, Store};
 
 /// A batch is full with this many clips ...
@@ -42,21 +41,11 @@ pub(super) struct Batch {
     pub(super) clips: Vec<usize>,
     /// Of those that did not fail.
     measures: BTreeMap<usize, Measures>,
-    built: BuiltClips,
-}
-
-/// What a reduce step answered, and for whom.
-pub(super) struct Answers {
-    table: String,
-    embed: String,
-    segmenter: String,
-    rows: Frame,
-    /// Where the rows of each clip start that has some.
-    first_rows: BTreeMap<usize, usize>,
+    pub(super) built: BuiltClips,
 }
 
 /// A clip that neither failed nor is left out by the gate.
-struct Built {
+pub(super) struct Built {
     /// Its segments by segment step.
     segments: BTreeMap<String, Vec<Segment>>,
     /// Those that have rows, by embed step, where these need not be all.
@@ -64,7 +53,7 @@ struct Built {
 }
 
 /// The clips that are in all tables, by their index in the manifest.
-type BuiltClips = BTreeMap<usize, Built>;
+pub(super) type BuiltClips = BTreeMap<usize, Built>;
 
 impl Joiner<'_> {
     /// The first of `clips`, as many as make a batch, and the others.
@@ -94,7 +83,7 @@ impl Joiner<'_> {
     }
 
     /// Whether a clip is in no table but `clips`.
-    fn is_left_out(&self, clip: usize) -> bool {
+    pub(super) fn is_left_out(&self, clip: usize) -> bool {
         self.failed.contains_key(&self.manifest.clips[clip].id) || self.results.is_left_out(clip)
     }
 
@@ -111,7 +100,7 @@ impl Joiner<'_> {
         let ids = self.manifest.clips.iter().map(|clip| Some(clip.id.clone()));
         let mut columns = vec![("clip_id".to_owned(), Values::Texts(ids.collect()))];
         let batch = Batch { clips, measures, built: BuiltClips::new() };
-        columns.extend(measure_columns(&batch));
+        columns.extend(measure_columns(&batch.clips, &batch.measures));
         columns.extend(self.verdict_columns(&batch));
         Ok(Frame { n_rows: batch.clips.len(), columns })
     }
@@ -126,43 +115,6 @@ impl Joiner<'_> {
             tables.push(self.embed_table(name, &embed.of, &batch.built)?);
         }
         Ok(tables)
-    }
-
-    /// What the reduce step `name` answered. It answers by position: where each clip's rows start follows from the
-    /// content order and the clips' numbers of segments.
-    ///
-    /// # Errors
-    /// When there is no such answer, or it has another number of rows than it should.
-    pub(super) fn answers(&self, name: &str) -> Result<Answers> {
-        let rows = Frame::read(&self.value(&format!("reduce.{name}"), None, "rows")?)?;
-        let reduce = self.manifest.reduce.get(name);
-        let of = reduce.and_then(|reduce| Some((&reduce.of, &self.manifest.embed.get(&reduce.of)?.of)));
-        let Some((embed, segmenter)) = of else {
-            return Err(Error::usage(format!("`reduce.{name}` is of no embed step")));
-        };
-        let (first_rows, n_rows) = self.first_rows(embed, segmenter)?;
-        let (table, embed, segmenter) = (format!("reduce/{name}"), embed.clone(), segmenter.clone());
-        let answers = Answers { table, embed, segmenter, rows, first_rows };
-        if n_rows == answers.rows.n_rows {
-            Ok(answers)
-        } else {
-            Err(Rows::new(answers.table).miscounted(n_rows, answers.rows.n_rows))
-        }
-    }
-
-    /// The rows of a batch in the table of a reduce step.
-    ///
-    /// # Errors
-    /// As [`Joiner::tables`].
-    pub(super) fn answers_table(&self, answers: &Answers, batch: &Batch) -> Result<Table> {
-        let mut rows = Rows::new(answers.table.clone());
-        for (clip, built) in &batch.built {
-            let segments = segments_for(built, &answers.embed, &answers.segmenter)?;
-            if let Some(first_row) = answers.first_rows.get(clip) {
-                rows.append(&self.manifest.clips[*clip].id, segments, &answers.rows, *first_row)?;
-            }
-        }
-        rows.into_table()
     }
 
     fn built(&self, index: usize, clip: &Clip) -> Result<Built> {
@@ -211,7 +163,7 @@ impl Joiner<'_> {
         }
     }
 
-    fn value(&self, step: &str, clip: Option<usize>, output: &str) -> Result<Input> {
+    pub(super) fn value(&self, step: &str, clip: Option<usize>, output: &str) -> Result<Input> {
         let whose =
             clip.map_or_else(String::new, |clip| format!(" of clip `{}`", self.manifest.clips[clip].id));
         let outputs = self.results.of(step, clip);
@@ -243,7 +195,7 @@ impl Joiner<'_> {
             let split = |clip: &usize| self.splits.get(*clip).map(|part| part.to_string());
             columns.push(("split".to_owned(), Values::Texts(batch.clips.iter().map(split).collect())));
         }
-        columns.extend(measure_columns(batch));
+        columns.extend(measure_columns(&batch.clips, &batch.measures));
         columns.extend(self.verdict_columns(batch));
         Table::new("clips", columns)
     }
@@ -339,78 +291,11 @@ impl Joiner<'_> {
         }
         rows.into_table()
     }
-
-    /// Where the rows of each clip start among all rows of an embed step, and how many there are in all.
-    ///
-    /// A clip that failed in another step has its rows among them nevertheless; one that the gate leaves out has none.
-    fn first_rows(&self, embed: &str, segmenter: &str) -> Result<(BTreeMap<usize, usize>, usize)> {
-        let (embed, segmenter) = (format!("embed.{embed}"), format!("segment.{segmenter}"));
-        let mut first_rows = BTreeMap::new();
-        let mut n_rows = 0;
-        let clips = content_order(self.manifest, self.results);
-        for clip in clips.into_iter().filter(|clip| !self.results.is_left_out(*clip)) {
-            if self.results.of(&embed, Some(clip)).is_some() {
-                first_rows.insert(clip, n_rows);
-                let outputs = self.results.of(&embed, Some(clip));
-                let has_own = outputs.is_some_and(|outputs| outputs.get("spans").is_some());
-                let step = if has_own { &embed } else { &segmenter };
-                n_rows += Spans::read(&self.value(step, Some(clip), "spans")?)?.spans.len();
-            }
-        }
-        Ok((first_rows, n_rows))
-    }
 }
 
-/// What segment steps know of their segments, which most do not.
-fn mark_columns(marks: &[&Mark]) -> [(String, Values); 3] {
-    let floats = |of: fn(&Mark) -> Option<f64>| Values::Floats(marks.iter().map(|mark| of(mark)).collect());
-    let sections = marks.iter().map(|mark| mark.section.clone()).collect();
-    [
-        ("start_confidence".to_owned(), floats(|mark| mark.start_confidence)),
-        ("end_confidence".to_owned(), floats(|mark| mark.end_confidence)),
-        ("section_auto".to_owned(), Values::Texts(sections)),
-    ]
-}
-
-fn segments_for<'a>(built: &'a Built, embed: &str, segmenter: &str) -> Result<&'a [Segment]> {
+pub(super) fn segments_for<'a>(built: &'a Built, embed: &str, segmenter: &str) -> Result<&'a [Segment]> {
     let segments = built.known.get(embed).or(built.segments.get(segmenter)).map(Vec::as_slice);
     segments.ok_or_else(|| Error::usage(format!("`{segmenter}` is no segment step")))
-}
-
-/// The manifest is checked: a label is always of its vocabulary's type.
-fn label_values<'a>(vocabulary: &Vocabulary, labels: impl Iterator<Item = Option<&'a Label>>) -> Values {
-    let number = |label: &Label| if let Label::Number(number) = label { Some(*number) } else { None };
-    let truth = |label: &Label| if let Label::Bool(truth) = label { Some(*truth) } else { None };
-    let text = |label: &Label| if let Label::Text(text) = label { Some(text.to_string()) } else { None };
-    match vocabulary {
-        Vocabulary::Number => Values::Floats(labels.map(|label| label.and_then(number)).collect()),
-        Vocabulary::Bool => Values::Bools(labels.map(|label| label.and_then(truth)).collect()),
-        Vocabulary::Text | Vocabulary::Date | Vocabulary::Values(_) => {
-            Values::Texts(labels.map(|label| label.and_then(text)).collect())
-        }
-    }
-}
-
-/// What was measured of each clip, a column a measure; the codec after the duration.
-fn measure_columns(batch: &Batch) -> Vec<(String, Values)> {
-    let measures = |clip: &usize| batch.measures.get(clip);
-    let column = |measure: &Measure| {
-        let values = batch.clips.iter().map(|clip| measures(clip).and_then(measure.of));
-        let values = match measure.is_whole {
-            true => Values::Ints(values.map(|value| value.map(|value| value as i64)).collect()),
-            false => Values::Floats(values.collect()),
-        };
-        (measure.name.to_owned(), values)
-    };
-    let text = |name: &str, of: fn(&Measures) -> &String| {
-        let texts = batch.clips.iter().map(|clip| measures(clip).map(|measures| of(measures).clone()));
-        (name.to_owned(), Values::Texts(texts.collect()))
-    };
-    let mut columns: Vec<_> = MEASURES.iter().map(column).collect();
-    columns.insert(1, text("codec", |measures| &measures.codec));
-    columns.push(text("channels_to_master", |measures| &measures.channels_to_master));
-    columns.push(text("pcm_blake3", |measures| &measures.pcm_blake3));
-    columns
 }
 
 #[cfg(test)]
@@ -473,6 +358,26 @@ mod tests {
         let failed = ["تقسيم", "gürültü"].map(|clip| (clip.to_owned(), "why".to_owned())).into();
         let tables = fixture::join(&results(&store), &store, &failed).unwrap();
         assert_eq!(tables[3].frame.column("x"), Some(&Values::Singles(vec![0.0])));
+    }
+
+    #[test]
+    fn neighbours_have_the_numbers_of_rows_in_the_table() {
+        let (store, manifest) = (FakeStore::default(), manifest());
+        let mut results = results(&store);
+        let near = vec![vec![(1, 0.5), (2, 1.0)], vec![(0, 0.5)], vec![(0, 1.0)]];
+        let columns = vec![("neighbors".to_owned(), Values::Neighbors(near))];
+        let rows = store.put(Frame { n_rows: 3, columns }.to_bytes());
+        let tasks = Tasks::of(&manifest).unwrap();
+        let key = Key::from_digest(Digest::of(b""));
+        results.add(task(&tasks, "reduce.map", None), key, [("rows", rows)].into());
+        let found = |failed: &BTreeMap<String, String>| {
+            let tables = fixture::join(&results, &store, failed).unwrap();
+            tables[3].frame.column("neighbors").cloned()
+        };
+        let all = vec![vec![(1, 1.0)], vec![(2, 0.5), (0, 1.0)], vec![(1, 0.5)]];
+        assert_eq!(found(&failed()), Some(Values::Neighbors(all)));
+        let fewer = ["تقسيم", "gürültü"].map(|clip| (clip.to_owned(), "why".to_owned())).into();
+        assert_eq!(found(&fewer), Some(Values::Neighbors(vec![vec![]])));
     }
 
     #[test]

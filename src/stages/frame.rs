@@ -34,6 +34,8 @@ pub enum Values {
     Texts(Vec<Option<String>>),
     /// Truth values, or nothing.
     Bools(Vec<Option<bool>>),
+    /// For each row some others, as their places among all rows, each with its distance.
+    Neighbors(Vec<Vec<(u32, f32)>>),
 }
 
 impl Values {
@@ -46,6 +48,7 @@ impl Values {
             Self::Ints(values) => values.len(),
             Self::Texts(values) => values.len(),
             Self::Bools(values) => values.len(),
+            Self::Neighbors(values) => values.len(),
         }
     }
 }
@@ -65,18 +68,29 @@ enum HeaderValues {
     Ints(Vec<Option<i64>>),
     Texts(Vec<Option<String>>),
     Bools(Vec<Option<bool>>),
+    /// How many each row has.
+    Neighbors(Vec<usize>),
 }
 
 impl Frame {
-    /// The frame as bytes: a line of JSON, then the numbers of all lists and singles as little-endian f32.
+    /// The frame as bytes: a line of JSON, then the numbers of all lists and singles as little-endian f32; of neighbours each
+    /// place as little-endian u32, and its distance.
     pub fn to_bytes(&self) -> Vec<u8> {
         let columns = self.columns.iter().map(|(name, values)| (name.clone(), header_of(values))).collect();
         let header = Header { n_rows: self.n_rows, columns };
         let mut bytes = serde_json::to_vec(&header).expect("a header has only string keys");
         bytes.push(b'\n');
         for (_, values) in &self.columns {
-            if let Values::Lists { data, .. } | Values::Singles(data) = values {
-                bytes.extend(data.iter().flat_map(|number| number.to_le_bytes()));
+            match values {
+                Values::Lists { data, .. } | Values::Singles(data) => {
+                    bytes.extend(data.iter().flat_map(|number| number.to_le_bytes()));
+                }
+                Values::Neighbors(rows) => {
+                    let pair =
+                        |(id, distance): &(u32, f32)| [id.to_le_bytes(), distance.to_le_bytes()].concat();
+                    bytes.extend(rows.iter().flatten().flat_map(pair));
+                }
+                _ => {}
             }
         }
         bytes
@@ -104,6 +118,7 @@ fn header_of(values: &Values) -> HeaderValues {
         Values::Ints(values) => HeaderValues::Ints(values),
         Values::Texts(values) => HeaderValues::Texts(values),
         Values::Bools(values) => HeaderValues::Bools(values),
+        Values::Neighbors(rows) => HeaderValues::Neighbors(rows.iter().map(Vec::len).collect()),
     }
 }
 
@@ -122,6 +137,9 @@ fn parse(bytes: &[u8]) -> Option<Frame> {
             HeaderValues::Ints(values) => Values::Ints(values),
             HeaderValues::Texts(values) => Values::Texts(values),
             HeaderValues::Bools(values) => Values::Bools(values),
+            HeaderValues::Neighbors(counts) => Values::Neighbors(
+                counts.into_iter().map(|count| take_pairs(&mut numbers, count)).collect::<Option<_>>()?,
+            ),
         };
         if values.n_rows() != header.n_rows {
             return None;
@@ -129,6 +147,16 @@ fn parse(bytes: &[u8]) -> Option<Frame> {
         columns.push((name, values));
     }
     numbers.is_empty().then_some(Frame { n_rows: header.n_rows, columns })
+}
+
+fn take_pairs(bytes: &mut &[u8], n: usize) -> Option<Vec<(u32, f32)>> {
+    let (taken, rest) = bytes.split_at_checked(n.checked_mul(8)?)?;
+    *bytes = rest;
+    let pair = |eight: &[u8]| {
+        let number = |at: usize| [eight[at], eight[at + 1], eight[at + 2], eight[at + 3]];
+        (u32::from_le_bytes(number(0)), f32::from_le_bytes(number(4)))
+    };
+    Some(taken.chunks_exact(8).map(pair).collect())
 }
 
 fn take_numbers(bytes: &mut &[u8], n: usize) -> Option<Vec<f32>> {
@@ -149,6 +177,7 @@ mod tests {
                 ("vector".into(), Values::Lists { dim: 3, data: vec![1.0, -0.0, 2.5, 4.0, 5.0, f32::MIN] }),
                 ("cluster".into(), Values::Ints(vec![Some(7), None])),
                 ("x".into(), Values::Singles(vec![0.1, 0.2])),
+                ("near".into(), Values::Neighbors(vec![vec![(7, 0.5), (u32::MAX, 2.0)], vec![]])),
                 ("note".into(), Values::Texts(vec![Some("İ ع\n".into()), None])),
             ],
         };

@@ -147,6 +147,7 @@ kinds! {
         "umap" => Umap(reduce::Umap),
         "kmeans" => Kmeans(reduce::Kmeans),
         "hdbscan" => Hdbscan(reduce::Hdbscan),
+        "neighbors" => Neighbors(reduce::Neighbors),
     }
 }
 

@@ -44,6 +44,8 @@ def encoder(type):
     """The type's name and the function that writes a value of it."""
     if pa.types.is_fixed_size_list(type) and type.value_type == pa.float32():
         return f"float32[{type.list_size}]", lambda numbers: b"".join(map(single, numbers))
+    if pa.types.is_struct(type):
+        return "neighbors", neighbors
     return {
         pa.string(): ("text", text),
         pa.float64(): ("float64", double),
@@ -51,6 +53,11 @@ def encoder(type):
         pa.int64(): ("int64", lambda number: struct.pack("<q", number)),
         pa.bool_(): ("bool", lambda truth: struct.pack("<?", truth)),
     }[type]
+
+
+def neighbors(row):
+    pairs = zip(row["ids"], row["distances"])
+    return count(len(row["ids"])) + b"".join(struct.pack("<q", id) + single(far) for id, far in pairs)
 
 
 def single(number):

@@ -16,6 +16,7 @@ mod freshness;
 mod gate;
 mod import;
 mod interruptions;
+mod maps;
 mod names;
 mod readme;
 mod same_bits;

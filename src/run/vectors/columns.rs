@@ -81,7 +81,8 @@ mod tests {
         assert_eq!(id_column(&["x", "clip_id", "segment_id"], ""), Ok(2));
         assert_eq!(id_column(&["x", "track"], "track"), Ok(1));
         assert!(id_column(&["x"], "").is_err() && id_column(&["id"], "track").is_err());
-        let cases: [(&[&str], &str, Result<Vec<usize>, &str>); 9] = [
+        type Case<'c> = (&'c [&'c str], &'c str, Result<Vec<usize>, &'c str>);
+        let cases: [Case; 9] = [
             (&["id", "0", "1", "2"], "", Ok(vec![1, 2, 3])),
             (
                 &["id", "v10", "v2", "v1", "v3", "v4", "v5", "v6", "v7", "v8", "v9"],

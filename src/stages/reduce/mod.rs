@@ -5,6 +5,7 @@ mod kmeans;
 mod map;
 mod matrix;
 mod metric;
+mod neighbors;
 mod pca;
 mod tsne;
 mod umap;
@@ -12,6 +13,7 @@ mod umap;
 pub use hdbscan::Hdbscan;
 pub use kmeans::Kmeans;
 pub use metric::Metric;
+pub use neighbors::Neighbors;
 pub use pca::Pca;
 pub use tsne::Tsne;
 pub use umap::Umap;
@@ -20,6 +22,19 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+impl super::Reduce {
+    /// Whether a column of it names rows.
+    pub fn has_neighbors(&self) -> bool {
+        match self {
+            Self::Neighbors(_) => true,
+            Self::Pca(Pca { near, .. }) | Self::Tsne(Tsne { near, .. }) | Self::Umap(Umap { near, .. }) => {
+                *near > 0
+            }
+            Self::Kmeans(_) | Self::Hdbscan(_) => false,
+        }
+    }
+}
 
 /// The weights of named blocks; where there are none, the rows are `vector` as it is.
 pub type Weights = BTreeMap<String, f64>;

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::Weights;
 use super::map::{Map, check_dims};
 use super::matrix::Rows;
+use super::metric::Metric;
+use super::neighbors::near_of;
 use crate::error::Result;
 use crate::signal::{Matrix, covariance, gram, largest_eigenpairs};
 use crate::stages::{Context, Inputs, Outputs, Stage};
@@ -23,6 +25,10 @@ pub struct Pca {
     pub dims: u32,
     /// What is done to the columns first.
     pub scale: super::Scale,
+    /// How many of the nearest others of each row are given besides, as by `neighbors`, before the map: column `neighbors`, beside `x`
+    /// and `y` as Embedding Atlas wants it; 0: none.
+    #[schemars(range(max = 1000))]
+    pub near: u32,
     /// The blocks that make up a row instead of `vector`, and how much each counts: `{ maqam = 1.0, timbre = 0.5 }`. Once
     /// scaled, a block's numbers are multiplied by its weight over the square root of how many they are; with `l2` by its weight.
     pub weights: Weights,
@@ -30,7 +36,7 @@ pub struct Pca {
 
 impl Default for Pca {
     fn default() -> Self {
-        Self { dims: 2, scale: super::Scale::Zscore, weights: Weights::new() }
+        Self { dims: 2, scale: super::Scale::Zscore, near: 0, weights: Weights::new() }
     }
 }
 
@@ -49,7 +55,8 @@ impl Stage for Pca {
         rows.centre();
         let map = Map { dims: self.dims as usize, places: principal_places(&rows, self.dims as usize) };
         context.check()?;
-        let figures = map.fidelity(&rows);
+        let mut figures = map.fidelity(&rows);
+        figures.extend(near_of(&rows, Metric::Euclidean, self.near, context)?);
         Ok(vec![("rows", map.into_frame(figures).to_bytes())])
     }
 }

@@ -7,6 +7,7 @@ use super::Weights;
 use super::map::{Map, check_dims};
 use super::matrix::Rows;
 use super::metric::Metric;
+use super::neighbors::near_of;
 use crate::error::{Error, Result};
 use crate::signal::Graph;
 use crate::signal::umap::{Layout, Shape, fuzzy_graph, start_of};
@@ -43,6 +44,10 @@ pub struct Umap {
     pub metric: Metric,
     /// What is done to the columns first.
     pub scale: super::Scale,
+    /// How many of the nearest others of each row are given besides, as by `neighbors`, before the map: column `neighbors`, beside `x`
+    /// and `y` as Embedding Atlas wants it; 0: none.
+    #[schemars(range(max = 1000))]
+    pub near: u32,
     /// The blocks that make up a row instead of `vector`, and how much each counts: `{ maqam = 1.0, timbre = 0.5 }`. Once
     /// scaled, a block's numbers are multiplied by its weight over the square root of how many they are; with `l2` by its weight.
     pub weights: Weights,
@@ -59,6 +64,7 @@ impl Default for Umap {
             seed: 0,
             metric: Metric::Euclidean,
             scale: super::Scale::Zscore,
+            near: 0,
             weights: Weights::new(),
         }
     }
@@ -80,6 +86,7 @@ impl Stage for Umap {
         let map = self.map_of(&rows, 0, context)?;
         let mut figures = map.fidelity(&rows);
         figures.extend(map.stability(&rows, |rows, other| self.map_of(rows, other, context))?);
+        figures.extend(near_of(&rows, self.metric, self.near, context)?);
         Ok(vec![("rows", map.into_frame(figures).to_bytes())])
     }
 }
