@@ -243,7 +243,8 @@ mod tests {
             let (task, outputs) = (normalize(&tasks, clip).unwrap(), OutputDigests::default());
             results.add(task, Key::from_digest(sources[clip]), outputs);
         }
-        let observed = Sources(sources.iter().map(|digest| Observed::Absent(*digest)).collect());
+        let clips = sources.iter().map(|digest| Observed::Absent(*digest)).collect();
+        let observed = Sources { clips, ..Sources::default() };
         let pages = pages(&tasks, &observed, &results);
         assert_eq!(pages.first().map(|page| page.clips.start), Some(0));
         assert_eq!(pages.last().map(|page| page.clips.end), Some(sources.len()));

@@ -2,8 +2,8 @@
 
 use super::matrix::Rows;
 use crate::error::{Error, Result};
-use crate::signal::{Fidelity, Neighbours, Points, Searcher, fidelity, overlap};
-use crate::stages::{Frame, Values};
+use crate::signal::{Cell, Fidelity, Neighbours, Points, Searcher, fidelity, grid, overlap};
+use crate::stages::{Context, Frame, Values};
 
 /// Where each row lies in 2 or 3 dimensions.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,15 @@ pub(super) fn check_dims(dims: u32) -> Result<()> {
     Err(Error::usage(format!("cannot project with `dims = {dims}`: a map has 2 or 3 dimensions")))
 }
 
+/// Refuses a grid of a map that does not lie flat.
+pub(super) fn check_grid(grid: bool, dims: u32) -> Result<()> {
+    if !grid || dims == 2 {
+        return Ok(());
+    }
+    Err(Error::usage(format!("cannot lay a map of `dims = {dims}` out in a grid: a grid has 2 dimensions"))
+        .hint("set `dims = 2`, or leave `grid` out"))
+}
+
 impl Map {
     /// The map's columns `x`, `y` and, with three dimensions, `z`, and its figures.
     pub(super) fn into_frame(self, figures: Figures) -> Frame {
@@ -41,6 +50,22 @@ impl Map {
             axes.map(|(axis, name)| ((*name).to_owned(), Values::Singles(column(axis)))).collect();
         columns.extend(figures);
         Frame { n_rows: self.n_rows(), columns }
+    }
+
+    /// `grid_x` and `grid_y` of each row, if they are asked for.
+    ///
+    /// # Errors
+    /// When the user cancelled.
+    pub(super) fn cells(&self, are_wanted: bool, context: &Context) -> Result<Figures> {
+        if !are_wanted {
+            return Ok(Figures::new());
+        }
+        let cells = grid(&self.places, || context.check())?;
+        let column = |of: fn(&Cell) -> usize| {
+            Values::Ints(cells.iter().map(|cell| i64::try_from(of(cell)).ok()).collect())
+        };
+        let columns = [("grid_x", column(|cell| cell.column)), ("grid_y", column(|cell| cell.row))];
+        Ok(columns.map(|(name, values)| (name.to_owned(), values)).into())
     }
 
     /// `trustworthiness`, `continuity` and `recall` of each row that is judged.

@@ -10,6 +10,9 @@ mod pca;
 mod tsne;
 mod umap;
 
+#[cfg(test)]
+mod edges;
+
 pub use hdbscan::Hdbscan;
 pub use kmeans::Kmeans;
 pub use metric::Metric;

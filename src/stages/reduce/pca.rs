@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Weights;
-use super::map::{Map, check_dims};
+use super::map::{Map, check_dims, check_grid};
 use super::matrix::Rows;
 use super::metric::Metric;
 use super::neighbors::near_of;
@@ -29,6 +29,9 @@ pub struct Pca {
     /// and `y` as Embedding Atlas wants it; 0: none.
     #[schemars(range(max = 1000))]
     pub near: u32,
+    /// Whether each row also gets a cell of a grid, near where it lies, for sprite sheets and pads: columns `grid_x`, from the left, and
+    /// `grid_y`, from the top. Of a map of 2 dimensions.
+    pub grid: bool,
     /// The blocks that make up a row instead of `vector`, and how much each counts: `{ maqam = 1.0, timbre = 0.5 }`. Once
     /// scaled, a block's numbers are multiplied by its weight over the square root of how many they are; with `l2` by its weight.
     pub weights: Weights,
@@ -36,7 +39,7 @@ pub struct Pca {
 
 impl Default for Pca {
     fn default() -> Self {
-        Self { dims: 2, scale: super::Scale::Zscore, near: 0, weights: Weights::new() }
+        Self { dims: 2, scale: super::Scale::Zscore, near: 0, grid: false, weights: Weights::new() }
     }
 }
 
@@ -51,11 +54,13 @@ impl Stage for Pca {
 
     fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
         check_dims(self.dims)?;
+        check_grid(self.grid, self.dims)?;
         let mut rows = Rows::stack(inputs.all("features"), self.scale, &self.weights, context)?;
         rows.centre();
         let map = Map { dims: self.dims as usize, places: principal_places(&rows, self.dims as usize) };
         context.check()?;
         let mut figures = map.fidelity(&rows);
+        figures.extend(map.cells(self.grid, context)?);
         figures.extend(near_of(&rows, Metric::Euclidean, self.near, context)?);
         Ok(vec![("rows", map.into_frame(figures).to_bytes())])
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Weights;
-use super::map::{Map, check_dims};
+use super::map::{Map, check_dims, check_grid};
 use super::matrix::Rows;
 use super::metric::Metric;
 use super::neighbors::near_of;
@@ -48,6 +48,9 @@ pub struct Umap {
     /// and `y` as Embedding Atlas wants it; 0: none.
     #[schemars(range(max = 1000))]
     pub near: u32,
+    /// Whether each row also gets a cell of a grid, near where it lies, for sprite sheets and pads: columns `grid_x`, from the left, and
+    /// `grid_y`, from the top. Of a map of 2 dimensions.
+    pub grid: bool,
     /// The blocks that make up a row instead of `vector`, and how much each counts: `{ maqam = 1.0, timbre = 0.5 }`. Once
     /// scaled, a block's numbers are multiplied by its weight over the square root of how many they are; with `l2` by its weight.
     pub weights: Weights,
@@ -65,6 +68,7 @@ impl Default for Umap {
             metric: Metric::Euclidean,
             scale: super::Scale::Zscore,
             near: 0,
+            grid: false,
             weights: Weights::new(),
         }
     }
@@ -86,6 +90,7 @@ impl Stage for Umap {
         let map = self.map_of(&rows, 0, context)?;
         let mut figures = map.fidelity(&rows);
         figures.extend(map.stability(&rows, |rows, other| self.map_of(rows, other, context))?);
+        figures.extend(map.cells(self.grid, context)?);
         figures.extend(near_of(&rows, self.metric, self.near, context)?);
         Ok(vec![("rows", map.into_frame(figures).to_bytes())])
     }
@@ -94,6 +99,7 @@ impl Stage for Umap {
 impl Umap {
     fn check(&self) -> Result<()> {
         check_dims(self.dims)?;
+        check_grid(self.grid, self.dims)?;
         let refuse =
             |what: String, cause: &str| Error::usage(format!("cannot project with `{what}`: {cause}"));
         if !(2..=1000).contains(&self.neighbors) {
