@@ -31,8 +31,12 @@ struct Step {
     took: Duration,
     pace: Option<Duration>,
     bar: Option<ProgressBar>,
+    /// When it was last said how far its one task is.
+    said: Instant,
 }
 
+/// So often it is said how far a long task is, where there are no bars.
+const SAID_EVERY: Duration = Duration::from_secs(10);
 /// After so many tasks of a step, its pace is that of this run.
 const ENOUGH: usize = 5;
 
@@ -46,6 +50,7 @@ impl Progress {
         match event {
             Event::Began(expected) => self.begin(expected),
             Event::Done { step, how, took } => self.done(step, *how, *took),
+            Event::Progressed { step, share } => self.progressed(step, *share),
             Event::Warned(text) => self.bars.suspend(|| self.talk.warning(text)),
         }
     }
@@ -56,7 +61,10 @@ impl Progress {
         for Expected { step, n_tasks, pace } in expected {
             let bar = self.talk.shows_bars().then(|| self.bar(step, *n_tasks));
             let (n_by_how, took) = (BTreeMap::new(), Duration::ZERO);
-            state.steps.insert(step.clone(), Step { n_tasks: *n_tasks, n_by_how, took, pace: *pace, bar });
+            let said = Instant::now();
+            state
+                .steps
+                .insert(step.clone(), Step { n_tasks: *n_tasks, n_by_how, took, pace: *pace, bar, said });
         }
         if self.talk.shows_bars() && !expected.is_empty() {
             state.whole = Some(self.line());
@@ -64,7 +72,7 @@ impl Progress {
     }
 
     fn bar(&self, name: &str, n_tasks: usize) -> ProgressBar {
-        let style = style("{prefix:24} [{bar:30}] {pos}/{len}").progress_chars("=> ");
+        let style = style("{prefix:24} [{bar:30}] {pos}/{len} {msg}").progress_chars("=> ");
         self.bars.add(ProgressBar::new(n_tasks as u64).with_style(style).with_prefix(name.to_owned()))
     }
 
@@ -89,6 +97,21 @@ impl Progress {
             self.bars.suspend(|| self.talk.say(step.summary(name)));
         }
         state.show_whole();
+    }
+
+    /// Says how far the one task of a step is: in its bar, or in a line now and then.
+    fn progressed(&self, name: &str, share: f64) {
+        let mut state = self.state();
+        let Some(step) = state.steps.get_mut(name) else { return };
+        let percent = format!("{:.0} %", (100.0 * share).floor());
+        match &step.bar {
+            Some(bar) => bar.set_message(percent),
+            None if step.said.elapsed() >= SAID_EVERY => {
+                step.said = Instant::now();
+                self.talk.say(format!("{name}: {percent}"));
+            }
+            None => {}
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

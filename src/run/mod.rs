@@ -73,6 +73,13 @@ pub enum Event {
         /// How long it took.
         took: Duration,
     },
+    /// A task for the whole dataset came so far.
+    Progressed {
+        /// Its step.
+        step: String,
+        /// How much of it is done, 0 to 1.
+        share: f64,
+    },
     /// Something that the user should know.
     Warned(String),
 }

@@ -185,7 +185,10 @@ impl<'a, 's> Work<'a, 's> {
 
     /// Runs a task's stage and keeps its outputs.
     fn outputs(&self, task: Task, found: &[Found]) -> Result<OutputDigests> {
+        let name = &self.tasks.step(task).name;
+        let report = |share| (self.setting.listener)(&Event::Progressed { step: name.clone(), share });
         let context = Context::new(self.setting.cancelled);
+        let context = if task.clip.is_none() { context.reporting(&report) } else { context };
         context.check()?;
         let mut inputs = Inputs::default();
         let mut source = None;

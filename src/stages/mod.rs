@@ -55,16 +55,44 @@ pub trait Stage: Send + Sync {
     fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs>;
 }
 
-/// What a running stage may ask of the world around it.
-#[derive(Debug)]
+/// Hears how much of a task is done, from 0 to 1.
+pub type Report<'a> = &'a (dyn Fn(f64) + Sync);
+
+/// What a running stage may ask of the world around it, and tell it.
 pub struct Context<'a> {
     cancelled: &'a AtomicBool,
+    report: Option<Report<'a>>,
+    /// Where the part of the task begins that this context is of, and how much of it that is.
+    part: (f64, f64),
 }
 
 impl<'a> Context<'a> {
     /// A context that is cancelled once `cancelled` is true.
     pub fn new(cancelled: &'a AtomicBool) -> Self {
-        Self { cancelled }
+        Self { cancelled, report: None, part: (0.0, 1.0) }
+    }
+
+    /// The same, with somebody who hears how much is done.
+    #[must_use]
+    pub fn reporting(self, report: Report<'a>) -> Self {
+        Self { report: Some(report), ..self }
+    }
+
+    /// The context of the part of the work that is number `nth` (from 0) of `of` equal ones.
+    #[must_use]
+    pub fn part(&self, nth: u64, of: u64) -> Self {
+        let (begin, extent) = (self.part.0, self.part.1 / of.max(1) as f64);
+        Self { part: (begin + extent * nth as f64, extent), ..*self }
+    }
+
+    /// Call this between pieces of work that takes long: `share` of it is done, 0 to 1.
+    ///
+    /// # Errors
+    /// As [`Context::check`].
+    pub fn at(&self, share: f64) -> Result<()> {
+        self.check()?;
+        self.report.iter().for_each(|report| report(self.part.0 + self.part.1 * share.clamp(0.0, 1.0)));
+        Ok(())
     }
 
     /// Call this between pieces of work.
@@ -73,6 +101,12 @@ impl<'a> Context<'a> {
     /// [`Error::interrupted`] once the user asked to stop.
     pub fn check(&self) -> Result<()> {
         if self.cancelled.load(Ordering::Relaxed) { Err(Error::interrupted()) } else { Ok(()) }
+    }
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("cancelled", self.cancelled).finish_non_exhaustive()
     }
 }
 

@@ -40,6 +40,11 @@ impl<'a, const D: usize> Descent<'a, D> {
         self.step >= EARLY_STEPS + LATE_STEPS || self.places.is_empty()
     }
 
+    /// How much is done, 0 to 1.
+    pub fn progress(&self) -> f64 {
+        self.step as f64 / (EARLY_STEPS + LATE_STEPS) as f64
+    }
+
     /// Moves every row once.
     pub fn step(&mut self) {
         if self.step == EARLY_STEPS {

@@ -81,6 +81,11 @@ impl<const D: usize> Layout<D> {
         self.epoch + 1 >= self.n_epochs
     }
 
+    /// How much is done, 0 to 1.
+    pub fn progress(&self) -> f64 {
+        self.epoch as f64 / self.n_epochs.max(1) as f64
+    }
+
     /// Goes through all joints that are due once.
     pub fn step(&mut self) {
         self.epoch += 1;

@@ -1,8 +1,12 @@
 //! The tests of what every kind answers where there is little, or nothing, to tell rows by.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::matrix::tests::{features, reduce, some_rows};
 use super::*;
-use crate::stages::{Frame, Input, Reduce, Values};
+use crate::error::Kind;
+use crate::stages::{Context, Frame, Input, Inputs, Reduce, Values};
 
 /// Every kind, as quick as its parameters let it be.
 fn kinds() -> Vec<Reduce> {
@@ -96,5 +100,24 @@ fn a_grid_gives_each_row_a_cell_and_is_flat() {
     ] {
         let error = reduce(kind.stage(), &[some_rows(20, 3)]).unwrap_err();
         assert!(error.message.ends_with("a grid has 2 dimensions"), "{error}");
+    }
+}
+
+#[test]
+fn a_long_reduction_says_how_far_it_is_and_stops_on_the_way_when_it_is_told_to() {
+    for kind in kinds().into_iter().filter(|kind| matches!(kind.kind(), "umap" | "tsne" | "hdbscan")) {
+        let (heard, cancelled) = (Mutex::new(Vec::new()), AtomicBool::new(false));
+        let report = |share: f64| {
+            heard.lock().unwrap().push(share);
+            cancelled.store(share >= 0.5, Ordering::Relaxed);
+        };
+        let mut inputs = Inputs::default();
+        inputs.push("features", some_rows(60, 3));
+        let context = Context::new(&cancelled).reporting(&report);
+        let error = kind.stage().run(&inputs, &context).unwrap_err();
+        assert_eq!(error.kind, Kind::Interrupted, "{}", kind.kind());
+        let heard = heard.into_inner().unwrap();
+        assert!(heard.is_sorted() && heard.len() > 10, "{}: {heard:?}", kind.kind());
+        assert!((0.5..0.6).contains(heard.last().unwrap()), "{}: {heard:?}", kind.kind());
     }
 }

@@ -71,8 +71,11 @@ impl Hdbscan {
         let n_near = if self.min_samples == 0 { self.min_cluster_size } else { self.min_samples } as usize;
         let near = self.metric.nearest(rows, n_near - 1, context)?;
         let mut tree = SpanningTree::new(rows.points(), &near, |distance| self.metric.distance(distance));
-        while !tree.is_done() {
-            context.check()?;
+        for joined in 0..rows.len() {
+            if tree.is_done() {
+                break;
+            }
+            context.at(joined as f64 / rows.len() as f64)?;
             tree.grow();
         }
         Ok(tree.clusters(self.min_cluster_size as usize))

@@ -23,6 +23,10 @@ const K: usize = 15;
 const JUDGED: usize = 2_000;
 /// Maps of other seeds that a map is compared with.
 const OTHER_SEEDS: u64 = 4;
+/// Maps that are made of a step with a seed: its own, and those of other seeds.
+pub(super) const N_MAPS: u64 = 1 + OTHER_SEEDS;
+/// Rows that are judged before the user may stop it again.
+const CHUNK: usize = 64;
 
 /// Refuses a map of other than 2 or 3 dimensions.
 pub(super) fn check_dims(dims: u32) -> Result<()> {
@@ -69,19 +73,26 @@ impl Map {
     }
 
     /// `trustworthiness`, `continuity` and `recall` of each row that is judged.
-    pub(super) fn fidelity(&self, rows: &Rows) -> Figures {
+    ///
+    /// # Errors
+    /// When the user cancelled.
+    pub(super) fn fidelity(&self, rows: &Rows, context: &Context) -> Result<Figures> {
         let judged: Vec<usize> = (0..self.n_rows()).step_by(step(self.n_rows())).collect();
-        let figures = fidelity(rows.points(), self.points(), k_of(self.n_rows()), &judged);
+        let mut figures = Vec::with_capacity(judged.len());
+        for some in judged.chunks(CHUNK) {
+            context.check()?;
+            figures.extend(fidelity(rows.points(), self.points(), k_of(self.n_rows()), some));
+        }
         let column = |figure: fn(&Fidelity) -> f64| {
             self.spread_out(figures.iter().map(figure).map(|x| (x * 1e6).round() / 1e6))
         };
-        [
+        Ok([
             ("trustworthiness", column(|row| row.trustworthiness)),
             ("continuity", column(|row| row.continuity)),
             ("recall", column(|row| row.recall)),
         ]
         .map(|(name, values)| (name.to_owned(), values))
-        .into()
+        .into())
     }
 
     /// `stability` of each row that is judged: what share of its nearest rows in a map of one seed are its nearest in a map of
@@ -147,6 +158,8 @@ fn mean_overlap(near: &[Neighbours], row: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
 
     fn line(n_rows: usize) -> (Rows, Map) {
@@ -166,7 +179,7 @@ mod tests {
     fn a_map_that_moves_nothing_is_perfect_and_of_many_rows_some_are_judged() {
         for (n_rows, n_judged) in [(100, 100), (2_000, 2_000), (2_001, 1_001)] {
             let (rows, map) = line(n_rows);
-            let figures = map.fidelity(&rows);
+            let figures = map.fidelity(&rows, &Context::new(&AtomicBool::new(false))).unwrap();
             for name in ["trustworthiness", "continuity", "recall"] {
                 let judged: Vec<f64> = numbers(&figures, name).iter().flatten().copied().collect();
                 assert_eq!(judged, vec![1.0; n_judged], "{name}");
@@ -191,7 +204,7 @@ mod tests {
     fn too_few_rows_have_a_map_without_figures() {
         for n_rows in 0..3 {
             let (rows, map) = line(n_rows);
-            let figures = map.fidelity(&rows);
+            let figures = map.fidelity(&rows, &Context::new(&AtomicBool::new(false))).unwrap();
             assert_eq!(numbers(&figures, "recall"), vec![None; n_rows]);
             let stability = map.stability(&rows, |_, _| Err(Error::world("not needed"))).unwrap();
             assert_eq!(numbers(&stability, "stability"), vec![None; n_rows]);

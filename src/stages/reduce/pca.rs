@@ -59,7 +59,7 @@ impl Stage for Pca {
         rows.centre();
         let map = Map { dims: self.dims as usize, places: principal_places(&rows, self.dims as usize) };
         context.check()?;
-        let mut figures = map.fidelity(&rows);
+        let mut figures = map.fidelity(&rows, context)?;
         figures.extend(map.cells(self.grid, context)?);
         figures.extend(near_of(&rows, Metric::Euclidean, self.near, context)?);
         Ok(vec![("rows", map.into_frame(figures).to_bytes())])

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Weights;
-use super::map::{Map, check_dims, check_grid};
+use super::map::{Map, N_MAPS, check_dims, check_grid};
 use super::matrix::Rows;
 use super::metric::Metric;
 use super::neighbors::near_of;
@@ -88,9 +88,13 @@ impl Stage for Tsne {
         }
         let rows = Rows::stack(inputs.all("features"), self.scale, &self.weights, context)?;
         let rows = self.metric.prepare(rows)?;
-        let map = self.map_of(&rows, 0, context)?;
-        let mut figures = map.fidelity(&rows);
-        figures.extend(map.stability(&rows, |rows, other| self.map_of(rows, other, context))?);
+        let map = self.map_of(&rows, 0, &context.part(0, N_MAPS))?;
+        let mut figures = map.fidelity(&rows, context)?;
+        figures.extend(
+            map.stability(&rows, |rows, other| {
+                self.map_of(rows, other, &context.part(other.max(1), N_MAPS))
+            })?,
+        );
         figures.extend(map.cells(self.grid, context)?);
         figures.extend(near_of(&rows, self.metric, self.near, context)?);
         Ok(vec![("rows", map.into_frame(figures).to_bytes())])
@@ -132,7 +136,7 @@ fn start_of(rows: &Rows, dims: usize, seed: u64) -> Vec<f32> {
 fn lay_out<const D: usize>(affinities: &Graph, start: &[f32], context: &Context) -> Result<Vec<f32>> {
     let mut descent = Descent::<D>::new(affinities, start);
     while !descent.is_done() {
-        context.check()?;
+        context.at(descent.progress())?;
         descent.step();
     }
     Ok(descent.places())
