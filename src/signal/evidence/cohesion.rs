@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::signal::{Matrix, squared_distance};
+use super::compare::distances_from;
+use crate::signal::Matrix;
 
 /// How far segments of one performance lie from each other, and how far from those of others.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,26 +17,33 @@ pub struct Cohesion {
     pub nearer: Option<f64>,
     /// As `within`, for segments less than a third of the performance apart, less than two thirds, and farther.
     pub along: [Option<f64>; 3],
+    /// What `nearer` is the mean of: that chance for each row, as the first of the two; none where it has not both.
+    pub nearer_of_rows: Vec<Option<f64>>,
 }
 
 /// The cohesion of rows by Euclidean distance. `positions` are those of the segments' middles in their performance, from
 /// 0 to 1.
 pub fn cohesion(rows: &Matrix, performances: &[usize], positions: &[f64]) -> Cohesion {
-    let of_row = |row: usize| of_row(rows, row, performances, positions);
+    let of_row = |row: usize| of_row(row, &distances_from(rows, row), performances, positions);
+    all_together(&(0..performances.len()).into_par_iter().map(of_row).collect::<Vec<Sums>>())
+}
+
+/// The cohesion of all rows from the sums of each.
+pub(super) fn all_together(each: &[Sums]) -> Cohesion {
     let mut all = Sums::default();
-    let each: Vec<Sums> = (0..performances.len()).into_par_iter().map(of_row).collect();
     each.iter().for_each(|sums| all.add(sums));
     Cohesion {
         within: mean(all.along.iter().fold((0.0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1))),
         between: mean(all.between),
         nearer: mean(all.nearer),
         along: all.along.map(mean),
+        nearer_of_rows: each.iter().map(|sums| mean(sums.nearer)).collect(),
     }
 }
 
 /// Sums, each with the number of its terms.
 #[derive(Debug, Clone, Copy, Default)]
-struct Sums {
+pub(super) struct Sums {
     along: [(f64, u64); 3],
     between: (f64, u64),
     nearer: (f64, u64),
@@ -49,35 +57,38 @@ impl Sums {
     }
 }
 
-fn of_row(rows: &Matrix, row: usize, performances: &[usize], positions: &[f64]) -> Sums {
+/// The sums of a row of which this is how far all rows are.
+pub(super) fn of_row(row: usize, distances: &[f64], performances: &[usize], positions: &[f64]) -> Sums {
     let mut sums = Sums::default();
-    let (mut within, mut between) = (Vec::new(), Vec::new());
-    for other in (0..performances.len()).filter(|other| *other != row) {
-        let distance = squared_distance(rows.row(row), rows.row(other)).sqrt();
+    let mut within = Vec::new();
+    for (other, distance) in distances.iter().enumerate().filter(|(other, _)| *other != row) {
         if performances[other] == performances[row] {
             let gap = (positions[other] - positions[row]).abs();
             let third = if gap < 1.0 / 3.0 { 0 } else { 1 + usize::from(gap >= 2.0 / 3.0) };
             sums.along[third] = (sums.along[third].0 + distance, sums.along[third].1 + 1);
-            within.push(distance);
+            within.push(*distance);
         } else {
             sums.between = (sums.between.0 + distance, sums.between.1 + 1);
-            between.push(distance);
         }
     }
-    if !within.is_empty() && !between.is_empty() {
-        sums.nearer = (share_nearer(&within, &mut between), 1);
+    within.sort_unstable_by(f64::total_cmp);
+    let is_other = |other: &usize| performances[*other] != performances[row];
+    let between = (0..distances.len()).filter(is_other).map(|other| distances[other]);
+    if !within.is_empty() && sums.between.1 > 0 {
+        sums.nearer = (share_nearer(&within, between, sums.between.1), 1);
     }
     sums
 }
 
-/// The share of all pairs of a number of `near` and one of `far` in which the first is less, equal ones counting half.
-fn share_nearer(near: &[f64], far: &mut [f64]) -> f64 {
-    far.sort_unstable_by(f64::total_cmp);
-    let halves = near.iter().map(|near| {
-        let (below, up_to) = (far.partition_point(|far| far < near), far.partition_point(|far| far <= near));
-        (far.len() - below) + (far.len() - up_to)
+/// The share of all pairs of a number of `near`, which are sorted, and one of the `n_far` others in which the first is
+/// less, equal ones counting half.
+fn share_nearer(near: &[f64], far: impl Iterator<Item = f64>, n_far: u64) -> f64 {
+    let halves = far.map(|far| {
+        let (below, up_to) =
+            (near.partition_point(|near| *near < far), near.partition_point(|near| *near <= far));
+        (below + up_to) as u64
     });
-    halves.sum::<usize>() as f64 / (2 * near.len() * far.len()) as f64
+    halves.sum::<u64>() as f64 / (2 * near.len() as u64 * n_far) as f64
 }
 
 fn mean((sum, n): (f64, u64)) -> Option<f64> {

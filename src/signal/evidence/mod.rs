@@ -2,6 +2,7 @@
 
 mod agreement;
 mod cohesion;
+mod compare;
 mod folds;
 mod logistic;
 mod nearest;
@@ -10,6 +11,7 @@ mod trial;
 
 pub use agreement::{Contingency, balanced_accuracy};
 pub use cohesion::{Cohesion, cohesion};
+pub use compare::{Answers, Question, Questions, compare};
 pub use folds::folds;
 pub use logistic::Probe;
 pub use nearest::Nearest;

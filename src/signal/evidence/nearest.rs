@@ -1,20 +1,30 @@
 //! Nearest neighbours as a classifier: a row is taken for what most rows near it are.
 
+use std::cmp::Reverse;
+
 use rayon::prelude::*;
 
-use crate::signal::{Matrix, squared_distance};
+use super::compare::distances_from;
+use crate::signal::Matrix;
 
 /// The nearest rows of each row, among those that it may be compared with.
 ///
-/// They do not depend on labels: what labels they tell is found for many labellings at little cost.
+/// They depend on which rows have labels, not on what these are: what they tell is found for many labellings at little
+/// cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nearest(Vec<Vec<u32>>);
+pub struct Nearest(pub(super) Vec<Vec<u32>>);
 
 impl Nearest {
     /// The `k` nearest rows of each row by Euclidean distance among those in other folds; of equally near ones those
     /// that come first. Where there are fewer, all of them.
     pub fn of(rows: &Matrix, folds: &[usize], k: usize) -> Self {
-        let nearest = |row: usize| nearest(rows, row, folds, k);
+        let folds: Vec<Option<usize>> = folds.iter().map(|fold| Some(*fold)).collect();
+        let known = vec![true; folds.len()];
+        let nearest = |row: usize| {
+            let mut order = Order::default();
+            order.set(row, &distances_from(rows, row));
+            order.nearest(Allowed { known: &known, folds: &folds }, row, k)
+        };
         Self((0..folds.len()).into_par_iter().map(nearest).collect())
     }
 
@@ -24,26 +34,79 @@ impl Nearest {
         let n_labels = labels.iter().flatten().max().map_or(0, |most| most + 1);
         let mut votes = vec![0_u32; n_labels];
         let tell = |near: &Vec<u32>| {
-            votes.fill(0);
-            near.iter().filter_map(|row| labels[*row as usize]).for_each(|label| votes[label] += 1);
-            let most = votes.iter().max().copied().filter(|most| *most > 0)?;
-            votes.iter().position(|n| *n == most)
+            let cast = || near.iter().filter_map(|row| labels[*row as usize]);
+            cast().for_each(|label| votes[label] += 1);
+            let most = cast().max_by_key(|label| (votes[*label], Reverse(*label)));
+            cast().for_each(|label| votes[label] = 0);
+            most
         };
         self.0.iter().map(tell).collect()
     }
 }
 
-fn nearest(rows: &Matrix, row: usize, folds: &[usize], k: usize) -> Vec<u32> {
-    let others = (0..folds.len()).filter(|other| folds[*other] != folds[row]);
-    let mut near: Vec<(f64, u32)> =
-        others.map(|other| (squared_distance(rows.row(row), rows.row(other)), other as u32)).collect();
-    let order = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-    if k < near.len() {
-        near.select_nth_unstable_by(k, order);
-        near.truncate(k);
+/// Which rows may be compared with which.
+#[derive(Clone, Copy)]
+pub(super) struct Allowed<'a> {
+    /// Which rows take part.
+    pub(super) known: &'a [bool],
+    /// Rows of one fold are not compared; one without a fold takes no part.
+    pub(super) folds: &'a [Option<usize>],
+}
+
+impl Allowed<'_> {
+    fn takes_part(self, row: usize) -> bool {
+        self.known[row] && self.folds[row].is_some()
     }
-    near.sort_unstable_by(order);
-    near.into_iter().map(|(_, other)| other).collect()
+}
+
+/// All rows but one, the nearest first, as far as anybody asked.
+#[derive(Default)]
+pub(super) struct Order {
+    near: Vec<(f64, u32)>,
+    /// How many are sorted.
+    n_sorted: usize,
+}
+
+impl Order {
+    /// So many are sorted to begin with: most questions ask for no more.
+    const FIRST: usize = 256;
+
+    /// All rows but `row`, by these distances from it.
+    pub(super) fn set(&mut self, row: usize, distances: &[f64]) {
+        self.near.clear();
+        let all = distances.iter().zip(0..).map(|(distance, other)| (*distance, other));
+        self.near.extend(all.filter(|(_, other)| *other as usize != row));
+        self.n_sorted = 0;
+        self.sort_more(Self::FIRST);
+    }
+
+    /// The nearest `k` that `row` may be compared with; of equally near ones those that come first.
+    pub(super) fn nearest(&mut self, allowed: Allowed, row: usize, k: usize) -> Vec<u32> {
+        if !allowed.takes_part(row) {
+            return Vec::new();
+        }
+        let is_allowed =
+            |other: usize| allowed.takes_part(other) && allowed.folds[other] != allowed.folds[row];
+        loop {
+            let sorted = self.near[..self.n_sorted].iter().map(|(_, other)| *other);
+            let found: Vec<u32> = sorted.filter(|other| is_allowed(*other as usize)).take(k).collect();
+            if found.len() == k || self.n_sorted == self.near.len() {
+                return found;
+            }
+            self.sort_more(self.near.len());
+        }
+    }
+
+    fn sort_more(&mut self, n: usize) {
+        let order = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        let rest = &mut self.near[self.n_sorted..];
+        let n = n.min(rest.len());
+        if n < rest.len() {
+            rest.select_nth_unstable_by(n, order);
+        }
+        rest[..n].sort_unstable_by(order);
+        self.n_sorted += n;
+    }
 }
 
 #[cfg(test)]

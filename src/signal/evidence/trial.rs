@@ -1,5 +1,7 @@
 //! A trial: how many rows were recognised, how sure that is, and how often chance does as well.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use super::{Nearest, balanced_accuracy};
@@ -29,10 +31,21 @@ impl Trial {
         Self { classes: classes.to_vec(), n_classes, recordings: rows }
     }
 
-    /// For each class, how many of its rows were taken for each class, and in a last column those of which nothing
-    /// could be told.
-    pub fn confusion(&self, told: &[Option<usize>]) -> Vec<Vec<u64>> {
-        confusion(&self.classes, told, self.n_classes, self.recordings.iter().flatten().copied())
+    /// How many rows of each class were taken for each class, by the true one and the one that was told; none where
+    /// nothing could be told. Pairs that do not occur are left out.
+    pub fn confusion(&self, told: &[Option<usize>]) -> BTreeMap<(usize, Option<usize>), u64> {
+        let mut counts = BTreeMap::new();
+        for row in self.recordings.iter().flatten() {
+            if let Some(class) = self.classes[*row] {
+                *counts.entry((class, told[*row])).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    /// The balanced accuracy of what was told; none where there is no row.
+    pub fn accuracy(&self, told: &[Option<usize>]) -> Option<f64> {
+        self.accuracy_of(&self.classes, told)
     }
 
     /// The interval that holds the middle `share` of the balanced accuracies of `n` samples of as many recordings,
@@ -41,35 +54,53 @@ impl Trial {
     /// None where there is no row.
     pub fn interval(&self, told: &[Option<usize>], share: f64, n: usize, seed: u64) -> Option<(f64, f64)> {
         let of_recording =
-            |rows: &Vec<usize>| confusion(&self.classes, told, self.n_classes, rows.iter().copied());
-        let parts: Vec<Vec<Vec<u64>>> = self.recordings.iter().map(of_recording).collect();
-        let sample = |number: usize| {
-            let mut random = Random::new(seed_of(seed, number));
-            let mut sum = vec![vec![0; self.n_classes + 1]; self.n_classes];
-            for _ in 0..parts.len() {
-                let part = &parts[random.below(parts.len() as u64) as usize];
-                let cells = sum.iter_mut().flatten().zip(part.iter().flatten());
-                cells.for_each(|(sum, n)| *sum += n);
-            }
-            balanced_accuracy(&sum)
+            |rows: &Vec<usize>| rows.iter().filter_map(|row| tally(*row, &self.classes, told)).collect();
+        let parts: Vec<Vec<Tally>> = self.recordings.iter().map(of_recording).collect();
+        let score = |random: &mut Random| {
+            let drawn = (0..parts.len()).map(|_| &parts[random.below(parts.len() as u64) as usize]);
+            balanced_accuracy(&summed(self.n_classes, drawn.flatten().copied()))
         };
-        let mut scores: Vec<f64> = (0..n).into_par_iter().filter_map(sample).collect();
-        scores.sort_by(f64::total_cmp);
-        let tail = (1.0 - share) / 2.0;
-        Some((quantile(&scores, tail)?, quantile(&scores, 1.0 - tail)?))
+        interval(score, share, n, seed)
     }
 
-    /// How often chance does as well as the nearest neighbours do: the share of `n` permutations, the true labels
-    /// counted among them, whose balanced accuracy is not less (Phipson and Smyth 2010).
+    /// The interval of the mean of numbers that rows have, in the same way.
+    pub fn interval_of_mean(
+        &self,
+        numbers: &[Option<f64>],
+        share: f64,
+        n: usize,
+        seed: u64,
+    ) -> Option<(f64, f64)> {
+        let of_recording = |rows: &Vec<usize>| {
+            let numbers = rows.iter().filter_map(|row| numbers[*row]);
+            numbers.fold((0.0, 0_u64), |(sum, n), number| (sum + number, n + 1))
+        };
+        let parts: Vec<(f64, u64)> = self.recordings.iter().map(of_recording).collect();
+        let score = |random: &mut Random| {
+            let drawn = (0..parts.len()).map(|_| parts[random.below(parts.len() as u64) as usize]);
+            let (sum, n) = drawn.fold((0.0, 0), |(sum, n), part| (sum + part.0, n + part.1));
+            (n > 0).then(|| sum / n as f64)
+        };
+        interval(score, share, n, seed)
+    }
+
+    /// How often chance does as well as the nearest neighbours do, by balanced accuracy: see
+    /// [`p_value_of`](Self::p_value_of).
+    pub fn p_value(&self, nearest: &Nearest, n: usize, seed: u64) -> Option<f64> {
+        self.p_value_of(|classes| self.accuracy_of(classes, &nearest.tell(classes)), n, seed)
+    }
+
+    /// How often chance does as well: the share of `n` permutations, the true classes counted among them, whose score is
+    /// not less (Phipson and Smyth 2010).
     ///
     /// Where each recording has one class, recordings change their classes; else rows change them within their
     /// recording, so that what is tested is not which recording it is. None where there is no row.
-    pub fn p_value(&self, nearest: &Nearest, n: usize, seed: u64) -> Option<f64> {
-        let score = |classes: &[Option<usize>]| {
-            let told = nearest.tell(classes);
-            let rows = self.recordings.iter().flatten().copied();
-            balanced_accuracy(&confusion(classes, &told, self.n_classes, rows))
-        };
+    pub fn p_value_of(
+        &self,
+        score: impl Fn(&[Option<usize>]) -> Option<f64> + Sync,
+        n: usize,
+        seed: u64,
+    ) -> Option<f64> {
         let found = score(&self.classes)?;
         let is_as_good = |number: &usize| {
             let permuted = self.permuted(&mut Random::new(seed_of(seed, *number)));
@@ -77,6 +108,11 @@ impl Trial {
         };
         let n_as_good = (0..n).into_par_iter().filter(is_as_good).count();
         Some((n_as_good + 1) as f64 / (n + 1) as f64)
+    }
+
+    fn accuracy_of(&self, classes: &[Option<usize>], told: &[Option<usize>]) -> Option<f64> {
+        let tallies = self.recordings.iter().flatten().filter_map(|row| tally(*row, classes, told));
+        balanced_accuracy(&summed(self.n_classes, tallies))
     }
 
     fn permuted(&self, random: &mut Random) -> Vec<Option<usize>> {
@@ -101,19 +137,34 @@ impl Trial {
     }
 }
 
-fn confusion(
-    classes: &[Option<usize>],
-    told: &[Option<usize>],
-    n_classes: usize,
-    rows: impl Iterator<Item = usize>,
-) -> Vec<Vec<u64>> {
-    let mut counts = vec![vec![0; n_classes + 1]; n_classes];
-    for row in rows {
-        if let Some(class) = classes[row] {
-            counts[class][told[row].map_or(n_classes, |told| told.min(n_classes))] += 1;
-        }
+/// The class of a row, and whether it was recognised.
+type Tally = (usize, bool);
+
+fn tally(row: usize, classes: &[Option<usize>], told: &[Option<usize>]) -> Option<Tally> {
+    classes[row].map(|class| (class, told[row] == Some(class)))
+}
+
+/// Of each class, how many of its rows were recognised, and how many there are.
+fn summed(n_classes: usize, tallies: impl Iterator<Item = Tally>) -> Vec<(u64, u64)> {
+    let mut sums = vec![(0, 0); n_classes];
+    for (class, is_right) in tallies {
+        sums[class] = (sums[class].0 + u64::from(is_right), sums[class].1 + 1);
     }
-    counts
+    sums
+}
+
+/// The interval that holds the middle `share` of the scores of `n` samples.
+fn interval(
+    score: impl Fn(&mut Random) -> Option<f64> + Sync,
+    share: f64,
+    n: usize,
+    seed: u64,
+) -> Option<(f64, f64)> {
+    let sample = |number: usize| score(&mut Random::new(seed_of(seed, number)));
+    let mut scores: Vec<f64> = (0..n).into_par_iter().filter_map(sample).collect();
+    scores.sort_by(f64::total_cmp);
+    let tail = (1.0 - share) / 2.0;
+    Some((quantile(&scores, tail)?, quantile(&scores, 1.0 - tail)?))
 }
 
 /// A seed of its own for every sample, so that they can be drawn in any order.
@@ -192,7 +243,7 @@ mod tests {
         assert_eq!(p_value(&rows, &some, &recordings, 1), 0.01);
         let trial = Trial::of(&some, &recordings);
         let told = Nearest::of(&rows, &folds(&recordings, 10, 0), 5).tell(&some);
-        let accuracy = balanced_accuracy(&trial.confusion(&told)).unwrap();
+        let accuracy = trial.accuracy(&told).unwrap();
         let (low, high) = trial.interval(&told, 0.95, 999, 0).unwrap();
         assert!(0.5 < low && low <= accuracy && accuracy <= high && high <= 1.0, "{low} {accuracy} {high}");
         assert_eq!(trial.interval(&told, 0.95, 999, 0), Some((low, high)));
@@ -220,11 +271,11 @@ mod tests {
         let none = Trial::of(&[None; 6], &[0; 6]);
         let nearest = Nearest::of(&rows, &[0; 6], 5);
         let told = nearest.tell(&[None; 6]);
-        assert_eq!((none.confusion(&told), none.interval(&told, 0.95, 9, 0)), (Vec::new(), None));
+        assert_eq!((none.confusion(&told), none.interval(&told, 0.95, 9, 0)), (BTreeMap::new(), None));
         assert_eq!(none.p_value(&nearest, 9, 0), None);
         // Of one recording nothing can be told: there is no other to compare it with.
         let one = Trial::of(&[Some(0), Some(0), Some(1), None, None, None], &[0; 6]);
-        assert_eq!(one.confusion(&told), [[0, 0, 2], [0, 0, 1]]);
+        assert_eq!(one.confusion(&told), [((0, None), 2), ((1, None), 1)].into());
         assert_eq!(
             (one.interval(&told, 0.95, 9, 0), one.p_value(&nearest, 9, 0)),
             (Some((0.0, 0.0)), Some(1.0))
@@ -233,6 +284,14 @@ mod tests {
         let same = Trial::of(&[Some(0); 6], &[0, 0, 0, 1, 1, 1]);
         let nearest = Nearest::of(&rows, &[0, 0, 0, 1, 1, 1], 5);
         assert_eq!(same.p_value(&nearest, 9, 0), Some(1.0));
+    }
+
+    #[test]
+    fn the_mean_of_every_sample_is_drawn_from_recordings() {
+        let trial = Trial::of(&[Some(0); 6], &[0, 0, 1, 1, 2, 2]);
+        let numbers = [Some(1.0), None, Some(2.0), Some(2.0), None, None];
+        assert_eq!(trial.interval_of_mean(&numbers, 0.95, 999, 0), Some((1.0, 2.0)));
+        assert_eq!(trial.interval_of_mean(&[None; 6], 0.95, 99, 0), None);
     }
 
     #[test]
