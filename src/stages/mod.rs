@@ -13,11 +13,13 @@ mod places;
 mod values;
 
 pub mod embed;
+pub mod evaluate;
 pub mod normalize;
 pub mod reduce;
 pub mod segment;
 
 pub use duplicates::Duplicates;
+pub use evaluate::{Evaluated, Evaluation, Truth, TruthOfClip};
 pub use frame::{Frame, Values};
 pub use from_label::{FromLabel, OrLabel};
 pub use input::{Input, Inputs, Reader};
