@@ -64,6 +64,8 @@ of = "maqam"
 of   = "timbre"
 k    = 3
 seed = 7
+
+[evaluate]                        # is it the maqam that lies together, or the player and the recording?
 "#;
 
 /// The text of `taqsim.toml`.

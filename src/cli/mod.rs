@@ -8,6 +8,7 @@ mod cache;
 mod check;
 mod completions;
 mod drawn;
+mod evaluate;
 mod explain;
 mod findings;
 mod gc;
@@ -102,6 +103,7 @@ enum Verb {
     Gc(gc::Args),
     Ls(ls::Args),
     Segments(segments::Args),
+    Evaluate(evaluate::Args),
     Graph(graph::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -154,6 +156,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Verb::Cache(args) => cache::run(&args, global, talk),
         Verb::Gc(args) => gc::run(&args, global, talk),
         Verb::Ls(args) => ls::run(&args, global, talk),
+        Verb::Evaluate(args) => evaluate::run(&args, global, talk),
         Verb::Segments(args) => segments::run(&args, global, talk),
         Verb::Graph(args) => graph::run(&args, global, talk),
         Verb::Schema(args) => schema::run(&args, talk),

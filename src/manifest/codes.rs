@@ -33,7 +33,7 @@ impl fmt::Display for Code {
 }
 
 /// Every code, in order: 01 the file and its structure, 02 the dataset, 03 labels, 04 steps, 05 clips,
-/// 06 ranges, 07 what is only found out when sources are read, 08 the split, 09 the quality gate.
+/// 06 ranges, 07 what is only found out when sources are read, 08 the split, 09 the quality gate, 10 the evaluation.
 pub const CODES: &[Code] = &[
     Code {
         code: "T0101",
@@ -455,5 +455,23 @@ pub const CODES: &[Code] = &[
               read. Other clips are measured all the same.",
         wrong: "[[clip]]\nid = \"a\"\nsource = \"damaged.mp3\"\nlicense = \"CC0-1.0\"",
         right: "[[clip]]\nid = \"a\"\nsource = \"whole.mp3\"\nlicense = \"CC0-1.0\"",
+    },
+    Code {
+        code: "T1001",
+        title: "a label has no classes",
+        why: "`[evaluate]` asks whether segments with the same value lie together. Numbers and dates are hardly ever the \
+              same; give what is meant a label of words.",
+        wrong: "[labels]\ntonic_hz = \"number\"\n[evaluate]\nlabels = [\"tonic_hz\"]",
+        right: "[labels]\nmaqam = [\"rast\", \"saba\"]\n[embed.timbre.mfcc]\nof = \"whole\"\n[segment.whole.whole]\n\
+                [evaluate]\nlabels = [\"maqam\"]",
+    },
+    Code {
+        code: "T1002",
+        title: "the evaluation has nothing to evaluate",
+        why: "`[evaluate]` takes every label of a list of words, and every one that is true or false; labels of any text \
+              only where they are named. There is none, or there is no embed step. This is a warning.",
+        wrong: "[labels]\nmaqam = \"text\"\n[evaluate]",
+        right: "[labels]\nmaqam = \"text\"\n[embed.timbre.mfcc]\nof = \"whole\"\n[segment.whole.whole]\n\
+                [evaluate]\nlabels = [\"maqam\"]",
     },
 ];

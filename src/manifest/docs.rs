@@ -62,6 +62,8 @@ fn kinds() -> String {
             section(&mut document, schema);
         }
     }
+    document.push_str("## `[evaluate]`\n\n");
+    section(&mut document, &schema["properties"]["evaluate"]);
     document.trim_end().to_owned() + "\n"
 }
 
@@ -70,11 +72,11 @@ fn section(document: &mut String, schema: &Value) {
     writeln!(document, "{}\n", paragraphs(description)).expect("a string grows");
     let properties = schema["properties"].as_object().into_iter().flatten();
     let mut rows = String::new();
-    for (key, schema) in properties.filter(|(key, _)| *key != "of") {
+    for (key, schema) in properties.filter(|(key, schema)| *key != "of" || schema["type"] == "array") {
         let description = schema["description"].as_str().expect("a parameter has a description");
-        let default = &schema["default"];
+        let default = schema.get("default").map_or_else(String::new, |default| format!("`{default}`"));
         let cells = (values(schema), joined(description).replace('|', "\\|"));
-        writeln!(rows, "| `{key}` | {} | `{default}` | {} |", cells.0, cells.1).expect("a string grows");
+        writeln!(rows, "| `{key}` | {} | {default} | {} |", cells.0, cells.1).expect("a string grows");
     }
     match rows.as_str() {
         "" => document.push_str("It has no parameters.\n\n"),
@@ -190,7 +192,7 @@ fn docs_of_every_code_are_up_to_date() {
 
 #[test]
 fn docs_have_only_examples_that_are_read_without_findings() {
-    for name in ["MANIFEST.md", "CODES.md", "GATE.md"] {
+    for name in ["MANIFEST.md", "CODES.md", "GATE.md", "EVALUATE.md"] {
         let blocks = blocks(&read(name));
         assert!(blocks.len() >= 2, "{name}");
         for block in blocks {

@@ -8,6 +8,7 @@ mod codes;
 mod columns;
 mod dataset;
 mod dates;
+mod evaluate;
 mod evenness;
 mod findings;
 mod gate;
@@ -46,6 +47,7 @@ mod hostile;
 pub use cells::{Cell, Rows as CellRows};
 pub use clip_tables::{OpenTables, TableFile, TablesRead, is_glob};
 pub use codes::{CODES, Code, explain};
+pub use evaluate::Evaluate;
 pub use evenness::{Counts, Evenness, Farthest, PartCount};
 pub use findings::{Finding, Findings, Severity};
 pub use gate::{Gate, LabelLimit, Limit, Then};
@@ -92,6 +94,8 @@ pub struct Manifest {
     /// `[reduce.NAME.KIND]`, by name: what is computed from all rows of an embed step.
     #[schemars(default)]
     pub reduce: BTreeMap<String, Of<Reduce>>,
+    /// `[evaluate]`: which labels are looked for in the rows of which embed steps, and how.
+    pub evaluate: Option<Evaluate>,
     /// `[split]`: which clips must never be parted, and how large the parts shall be.
     pub split: Option<Split>,
     /// `[[clip]]`: the clips; in a checked manifest sorted by id, with those of its clip tables.

@@ -13,7 +13,7 @@ use super::steps::StepNames;
 use super::text::{Text, Texts};
 use super::tree::{items, table};
 use super::{
-    Manifest, OpenTables, TablesRead, clips, dataset, gate, label_params, schema, split, step_files, steps,
+    Manifest, OpenTables, TablesRead, clips, dataset, evaluate, gate, label_params, schema, split, step_files, steps,
     structure, syntax, vocabulary,
 };
 use crate::error::Error;
@@ -102,12 +102,14 @@ impl<'r> Read<'r> {
         let vocabularies = vocabulary::read(labels, &label_names, &mut self.findings);
         let findings = &mut self.findings;
         let segment = steps::read::<Segment>(&tree, "segment", None, &step_names, findings);
+        let embed = steps::read::<Embed>(&tree, "embed", Some("segment"), &step_names, findings);
         let mut manifest = Manifest {
             dataset: dataset::read(table(&tree, "dataset").unwrap_or(&empty), findings),
             normalize: steps::read_params(&tree, "normalize", findings),
             gate: gate::read(&tree, &vocabularies, findings),
             segment: segment.into_iter().map(|(name, step)| (name, step.kind)).collect(),
-            embed: steps::read::<Embed>(&tree, "embed", Some("segment"), &step_names, findings),
+            evaluate: evaluate::read(&tree, &vocabularies, &embed, &step_names, findings),
+            embed,
             reduce: steps::read::<Reduce>(&tree, "reduce", Some("embed"), &step_names, findings),
             split: split::read(&tree, &vocabularies, findings),
             clips: Vec::new(),

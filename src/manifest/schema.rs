@@ -30,7 +30,7 @@ pub fn schema() -> Value {
     schema["properties"]["clips"] = clip_tables();
     schema["required"] = json!(["dataset"]);
     schema["anyOf"] = json!([{ "required": ["clip"] }, { "required": ["clips"] }]);
-    for section in ["normalize", "gate"] {
+    for section in ["normalize", "gate", "evaluate"] {
         if let Some(section) = schema["properties"][section].as_object_mut() {
             section.remove("default");
         }

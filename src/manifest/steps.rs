@@ -50,7 +50,14 @@ pub(super) fn read_params<P: DeserializeOwned + Default>(
     section: &str,
     findings: &mut Findings,
 ) -> P {
-    let Some(node) = manifest.get(section) else { return P::default() };
+    manifest.get(section).map_or_else(P::default, |node| read_table(node, findings))
+}
+
+/// Reads a set of parameters; their defaults where it makes no sense.
+pub(super) fn read_table<P: DeserializeOwned + Default>(
+    node: &Spanned<DeValue<'_>>,
+    findings: &mut Findings,
+) -> P {
     P::deserialize(ValueDeserializer::from(node.clone())).unwrap_or_else(|error| {
         findings.push(rejected(&error, node.span()));
         P::default()
@@ -92,7 +99,14 @@ fn check_name(name: &str, span: Range<usize>, findings: &mut Findings) {
     }
 }
 
-fn check_target(target: &str, span: Range<usize>, family: &str, names: &StepNames, findings: &mut Findings) {
+/// Reports a step that is meant to be of `family` and is not there.
+pub(super) fn check_target(
+    target: &str,
+    span: Range<usize>,
+    family: &str,
+    names: &StepNames,
+    findings: &mut Findings,
+) {
     let known = names.get(family);
     if known.is_some_and(|known| known.contains(target)) {
         return;

@@ -8,6 +8,7 @@ mod results;
 mod status;
 mod steps;
 mod tasks;
+mod truth;
 mod wholes;
 
 pub use gate::{Broken, Gatekeeper, ReadValue, Verdict, Verdicts};
@@ -15,7 +16,7 @@ pub use ledger::Ledger;
 pub use order::content_order;
 pub use results::Results;
 pub use status::{Awaited, Plan, Reason, Status};
-pub use steps::{From, Step, Wire, Work, steps};
+pub use steps::{From, Step, Wire, Work, clusters, steps};
 pub use tasks::{Found, Need, Task, Tasks};
 pub use wholes::Wholes;
 

@@ -6,7 +6,7 @@ use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
 
 use crate::error::{Error, Result};
-use crate::manifest::Manifest;
+use crate::manifest::{Evaluate, Manifest, Of};
 use crate::stages::{Duplicates, Embed, Normalize, Params, Reduce, Segment, Stage, non_default_params};
 
 /// The name of the step that reads the sources.
@@ -40,6 +40,8 @@ pub enum Work<'m> {
     Embed(&'m Embed),
     /// `[reduce.NAME.KIND]`.
     Reduce(&'m Reduce),
+    /// `[evaluate]`, of one embed step.
+    Evaluate(&'m Evaluate),
 }
 
 /// One input of a step. Outputs keep their names from stage to stage, so one name is enough.
@@ -65,7 +67,7 @@ pub enum From {
 impl Step<'_> {
     /// Whether it is one task per clip; otherwise it is one for the whole dataset.
     pub fn is_per_clip(&self) -> bool {
-        !matches!(self.work, Work::Reduce(_) | Work::Duplicates)
+        !matches!(self.work, Work::Reduce(_) | Work::Evaluate(_) | Work::Duplicates)
     }
 
     /// Family and kind, as recipes name them: `embed.spectral`.
@@ -76,6 +78,7 @@ impl Step<'_> {
             Work::Segment(segment) => format!("segment.{}", segment.kind()),
             Work::Embed(embed) => format!("embed.{}", embed.kind()),
             Work::Reduce(reduce) => format!("reduce.{}", reduce.kind()),
+            Work::Evaluate(_) => "evaluate".to_owned(),
         }
     }
 
@@ -89,6 +92,7 @@ impl Step<'_> {
             Work::Embed(Embed::Import(_)) => Params::new(),
             Work::Embed(embed) => embed.params(),
             Work::Reduce(reduce) => reduce.params(),
+            Work::Evaluate(evaluate) => non_default_params(&evaluate.how),
         }
     }
 
@@ -120,6 +124,7 @@ impl Step<'_> {
             Work::Segment(segment) => segment.stage(),
             Work::Embed(embed) => embed.stage(),
             Work::Reduce(reduce) => reduce.stage(),
+            Work::Evaluate(evaluate) => &evaluate.how,
         }
     }
 }
@@ -129,6 +134,45 @@ struct Draft<'m> {
     name: String,
     work: Work<'m>,
     of: Option<String>,
+    /// Where segments come from that it reads besides the rows of them.
+    segments: Option<String>,
+    /// The steps whose clusters it reads.
+    clusters: Vec<String>,
+}
+
+impl<'m> Draft<'m> {
+    fn new(name: String, work: Work<'m>, of: Option<String>) -> Self {
+        Self { name, work, of, segments: None, clusters: Vec::new() }
+    }
+
+    /// An embed step, evaluated.
+    fn evaluating(of: &str, evaluate: &'m Evaluate, manifest: &'m Manifest) -> Self {
+        let segments = manifest.embed.get(of).map(|embed| match embed.kind {
+            // It has rows for some of the segments, and says for which.
+            Embed::Import(_) => format!("embed.{of}"),
+            _ => format!("segment.{}", embed.of),
+        });
+        let draft =
+            Self::new(format!("evaluate.{of}"), Work::Evaluate(evaluate), Some(format!("embed.{of}")));
+        Self {
+            segments,
+            clusters: clusters(manifest, of).map(|name| format!("reduce.{name}")).collect(),
+            ..draft
+        }
+    }
+
+    /// Everything that has to be there before it.
+    fn before(&self) -> impl Iterator<Item = &str> {
+        let read = self.of.iter().chain(&self.segments).chain(&self.clusters).map(String::as_str);
+        read.chain(judges_of(self).iter().copied())
+    }
+}
+
+/// The names of the reduce steps that find clusters among the rows of an embed step, in order.
+pub fn clusters<'m>(manifest: &'m Manifest, embed: &str) -> impl Iterator<Item = &'m str> {
+    let is_meant =
+        move |of: &Of<Reduce>| of.of == embed && matches!(of.kind, Reduce::Kmeans(_) | Reduce::Hdbscan(_));
+    manifest.reduce.iter().filter(move |(_, reduce)| is_meant(reduce)).map(|(name, _)| name.as_str())
 }
 
 /// The steps of a manifest, each after the steps that it reads from.
@@ -149,32 +193,35 @@ pub fn steps(manifest: &Manifest) -> Result<Vec<Step<'_>>> {
 }
 
 fn drafts(manifest: &Manifest) -> Vec<Draft<'_>> {
-    let normalize =
-        Draft { name: NORMALIZE.to_owned(), work: Work::Normalize(&manifest.normalize), of: None };
-    let duplicates =
-        Draft { name: DUPLICATES.to_owned(), work: Work::Duplicates, of: Some(NORMALIZE.to_owned()) };
-    let segments = manifest.segment.iter().map(|(name, segment)| Draft {
-        name: format!("segment.{name}"),
-        work: Work::Segment(segment),
-        of: Some(NORMALIZE.to_owned()),
+    let normalize = Draft::new(NORMALIZE.to_owned(), Work::Normalize(&manifest.normalize), None);
+    let duplicates = Draft::new(DUPLICATES.to_owned(), Work::Duplicates, Some(NORMALIZE.to_owned()));
+    let segments = manifest.segment.iter().map(|(name, segment)| {
+        Draft::new(format!("segment.{name}"), Work::Segment(segment), Some(NORMALIZE.to_owned()))
     });
-    let embeds = manifest.embed.iter().map(|(name, embed)| Draft {
-        name: format!("embed.{name}"),
-        work: Work::Embed(&embed.kind),
-        of: Some(format!("segment.{}", embed.of)),
+    let embeds = manifest.embed.iter().map(|(name, embed)| {
+        Draft::new(format!("embed.{name}"), Work::Embed(&embed.kind), Some(format!("segment.{}", embed.of)))
     });
-    let reduces = manifest.reduce.iter().map(|(name, reduce)| Draft {
-        name: format!("reduce.{name}"),
-        work: Work::Reduce(&reduce.kind),
-        of: Some(format!("embed.{}", reduce.of)),
+    let reduces = manifest.reduce.iter().map(|(name, reduce)| {
+        Draft::new(format!("reduce.{name}"), Work::Reduce(&reduce.kind), Some(format!("embed.{}", reduce.of)))
     });
-    [normalize, duplicates].into_iter().chain(segments).chain(embeds).chain(reduces).collect()
+    let evaluates = manifest
+        .evaluate
+        .iter()
+        .flat_map(|evaluate| evaluate.of.iter().map(move |of| Draft::evaluating(of, evaluate, manifest)));
+    [normalize, duplicates]
+        .into_iter()
+        .chain(segments)
+        .chain(embeds)
+        .chain(reduces)
+        .chain(evaluates)
+        .collect()
 }
 
 /// What decides which clips a step sees: the gate, where a step sees them all, needs to know what was measured of
 /// each, and which sound alike.
 fn judges_of(draft: &Draft<'_>) -> &'static [&'static str] {
-    if matches!(draft.work, Work::Reduce(_)) { &[NORMALIZE, DUPLICATES] } else { &[] }
+    let sees_all = matches!(draft.work, Work::Reduce(_) | Work::Evaluate(_));
+    if sees_all { &[NORMALIZE, DUPLICATES] } else { &[] }
 }
 
 fn in_order(drafts: Vec<Draft<'_>>) -> Result<Vec<Draft<'_>>> {
@@ -182,8 +229,7 @@ fn in_order(drafts: Vec<Draft<'_>>) -> Result<Vec<Draft<'_>>> {
     let nodes: BTreeMap<String, _> =
         drafts.iter().enumerate().map(|(index, draft)| (draft.name.clone(), graph.add_node(index))).collect();
     for draft in &drafts {
-        let before = draft.of.iter().map(String::as_str).chain(judges_of(draft).iter().copied());
-        for before in before.filter_map(|before| nodes.get(before)) {
+        for before in draft.before().filter_map(|before| nodes.get(before)) {
             graph.add_edge(*before, nodes[&draft.name], ());
         }
     }
@@ -200,17 +246,21 @@ fn wires(draft: &Draft<'_>, index_of: &impl Fn(&str) -> Option<usize>) -> Result
         Some(index) => Ok(From::Step(index)),
         None => Err(Error::usage(format!("step `{}` is of `{name}`, which is no step", draft.name))),
     };
-    step.stage()
-        .reads()
-        .iter()
-        .map(|&input| {
-            let from = match input {
-                "source" => From::Source,
-                "vectors" => From::Vectors,
-                "spans" | "features" => from(draft.of.as_deref().unwrap_or("nothing"))?,
-                _ => from(NORMALIZE)?,
-            };
-            Ok(Wire { input, from })
-        })
-        .collect()
+    let of = || draft.of.as_deref().unwrap_or("nothing");
+    let mut wires = Vec::new();
+    for &input in step.stage().reads() {
+        match input {
+            "source" => wires.push(Wire { input, from: From::Source }),
+            "vectors" => wires.push(Wire { input, from: From::Vectors }),
+            "rows" => {
+                for step in &draft.clusters {
+                    wires.push(Wire { input, from: from(step)? });
+                }
+            }
+            "spans" => wires.push(Wire { input, from: from(draft.segments.as_deref().unwrap_or_else(of))? }),
+            "features" => wires.push(Wire { input, from: from(of())? }),
+            _ => wires.push(Wire { input, from: from(NORMALIZE)? }),
+        }
+    }
+    Ok(wires)
 }

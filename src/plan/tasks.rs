@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::order::{content_order, fingerprint_order};
 use super::steps::{From, Step, Wire, Work, steps};
-use super::{Results, Sources};
+use super::{Results, Sources, truth};
 use crate::error::Result;
 use crate::manifest::{Clip, Label, Manifest};
-use crate::stages::{Embed, Normalize, Params, Stage, non_default_params};
+use crate::stages::{Embed, Normalize, Params, Stage, Truth, non_default_params};
 use crate::store::{Digest, Key, KeyStem, Recipe};
 
 /// One step for one clip, or for the whole dataset.
@@ -28,6 +28,8 @@ pub enum Need {
     Output(&'static str, Task),
     /// The vectors that a step imports for a clip.
     Vectors(Task),
+    /// What the manifest says of the clips whose values this task reads.
+    Said(Task),
 }
 
 /// A value that a task reads, and its digest.
@@ -40,6 +42,7 @@ impl Need {
             Self::Source(_) => "source",
             Self::Output(name, _) => name,
             Self::Vectors(_) => "vectors",
+            Self::Said(_) => "labels",
         }
     }
 }
@@ -163,20 +166,66 @@ impl<'m> Tasks<'m> {
     /// the step that it is of and that the gate does not leave out, ordered by content.
     pub fn needs(&self, task: Task, results: &Results) -> Vec<Need> {
         let wires = &self.step(task).wires;
-        match task.clip {
-            Some(clip) => wires.iter().map(|wire| need(wire, task.step, clip)).collect(),
-            None => {
-                let mut clips = match self.step(task).work {
-                    Work::Duplicates => fingerprint_order(self.manifest, results),
-                    _ => content_order(self.manifest, results),
-                };
-                if self.is_judged(task) {
-                    clips.retain(|clip| !results.is_left_out(*clip));
-                }
-                let needs =
-                    wires.iter().flat_map(|wire| clips.iter().map(|clip| need(wire, task.step, *clip)));
-                needs.filter(|need| has_results(*need, results)).collect()
+        let Some(clip) = task.clip else {
+            let clips = self.clips_read(task, results);
+            let said = matches!(self.step(task).work, Work::Evaluate(_)).then_some(Need::Said(task));
+            return wires
+                .iter()
+                .flat_map(|wire| self.needs_of_all(wire, task.step, &clips, results))
+                .chain(said)
+                .collect();
+        };
+        wires.iter().map(|wire| need(wire, task.step, clip)).collect()
+    }
+
+    /// The clips whose values a dataset-wide task reads, in order: those of which it has all.
+    fn clips_read(&self, task: Task, results: &Results) -> Vec<usize> {
+        let mut clips = match self.step(task).work {
+            Work::Duplicates => fingerprint_order(self.manifest, results),
+            _ => content_order(self.manifest, results),
+        };
+        if self.is_judged(task) {
+            clips.retain(|clip| !results.is_left_out(*clip));
+        }
+        let wires = self.step(task).wires.iter().filter(|wire| self.is_of_clips(wire));
+        let wires: Vec<&Wire> = wires.collect();
+        clips.retain(|clip| wires.iter().all(|wire| has_results(need(wire, task.step, *clip), results)));
+        clips
+    }
+
+    fn needs_of_all(&self, wire: &Wire, step: usize, clips: &[usize], results: &Results) -> Vec<Need> {
+        match wire.from {
+            From::Step(before) if !self.is_of_clips(wire) => {
+                let need = Need::Output(wire.input, Task { step: before, clip: None });
+                Vec::from_iter(has_results(need, results).then_some(need))
             }
+            _ => clips.iter().map(|clip| need(wire, step, *clip)).collect(),
+        }
+    }
+
+    /// Whether what comes along a wire is there for each clip.
+    fn is_of_clips(&self, wire: &Wire) -> bool {
+        match wire.from {
+            From::Source | From::Vectors => true,
+            From::Step(step) => self.steps[step].is_per_clip(),
+        }
+    }
+
+    /// What the manifest says of the clips whose values a task reads; none of most tasks, which never see it.
+    pub fn truth(&self, task: Task, sources: &Sources, results: &Results) -> Option<Truth> {
+        match self.step(task).work {
+            Work::Evaluate(evaluate) => {
+                Some(truth::truth(evaluate, self.manifest, &self.clips_read(task, results), sources))
+            }
+            _ => None,
+        }
+    }
+
+    /// The digest of what a dataset-wide step reads of the manifest about a clip; none where it reads nothing.
+    pub(super) fn said_of(&self, step: usize, clip: usize) -> Option<Digest> {
+        match self.steps[step].work {
+            Work::Evaluate(evaluate) => Some(truth::digest_of_clip(evaluate, &self.manifest.clips[clip])),
+            _ => None,
         }
     }
 
@@ -250,6 +299,7 @@ impl<'m> Tasks<'m> {
                 let name = self.step(task).name.strip_prefix("embed.")?;
                 sources.vectors.get(name)?.get(task.clip?).copied()
             }
+            Need::Said(task) => Some(Digest::of(&self.truth(task, sources, results)?.to_bytes())),
         }
     }
 }
@@ -259,7 +309,7 @@ const NUMERICS: &str = "exact";
 
 fn has_results(need: Need, results: &Results) -> bool {
     match need {
-        Need::Source(_) | Need::Vectors(_) => true,
+        Need::Source(_) | Need::Vectors(_) | Need::Said(_) => true,
         Need::Output(_, task) => results.has(task),
     }
 }

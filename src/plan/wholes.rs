@@ -82,16 +82,22 @@ impl Wholes {
         if is_judged && results.verdicts().is_none() {
             return None;
         }
-        let key = |clip: usize| Some((results.whole(Some(clip))?, is_left_out(clip)));
-        let mut keys = (0..results.n_clips()).map(key).collect::<Option<Vec<(Key, bool)>>>()?;
+        let key =
+            |clip: usize| Some((results.whole(Some(clip))?, is_left_out(clip), tasks.said_of(step, clip)));
+        let mut keys =
+            (0..results.n_clips()).map(key).collect::<Option<Vec<(Key, bool, Option<Digest>)>>>()?;
         keys.sort_unstable();
         let digest = |of: &dyn Fn(bool) -> bool| {
-            let keys = keys.iter().filter(|(_, is_left_out)| of(*is_left_out));
-            Digest::of(&keys.flat_map(|(key, _)| *key.digest().as_bytes()).collect::<Vec<u8>>())
+            let keys = keys.iter().filter(|(_, is_left_out, _)| of(*is_left_out));
+            Digest::of(&keys.flat_map(|(key, ..)| *key.digest().as_bytes()).collect::<Vec<u8>>())
         };
+        let labels = keys.iter().filter_map(|(.., said)| *said);
+        let labels = Digest::of(&labels.flat_map(|said| *said.as_bytes()).collect::<Vec<u8>>());
         let (clips, left_out) = (digest(&|_| true), digest(&|is_left_out| is_left_out));
         let step = Digest::of(&(step as u64).to_le_bytes());
-        let inputs = [("clips", clips), ("left_out", left_out), ("shape", self.shape), ("step", step)];
+        let shape = self.shape;
+        let inputs =
+            [("clips", clips), ("labels", labels), ("left_out", left_out), ("shape", shape), ("step", step)];
         Some(recipe("clips", Params::new(), inputs))
     }
 

@@ -114,7 +114,8 @@ impl<'a> Contents<'a> {
             let parts = self.parts(group, recipes, store, &mut prepared)?;
             self.add_tables(&parts, &mut prepared.staged)?;
         }
-        for table in self.joiner(store).cluster_tables()? {
+        let joiner = self.joiner(store);
+        for table in joiner.cluster_tables()?.into_iter().chain(joiner.evaluation_tables()?) {
             let table = self.whole_table(&table, &prepared.staged)?;
             prepared.staged.push(table)?;
         }
@@ -143,7 +144,7 @@ impl<'a> Contents<'a> {
 
     /// The clips of the parts that are not current: what they came to will be read.
     pub(super) fn clips_to_join(&self, store: &dyn Store) -> BTreeSet<usize> {
-        let Ingredients { clips, groups } = self.ingredients();
+        let Ingredients { clips, groups, .. } = self.ingredients();
         let numbered = groups.iter().flat_map(|(_, recipes)| recipes.iter().enumerate());
         let stale = numbered.filter(|(part, recipe)| self.recall_part(*part, recipe, store).is_none());
         stale.flat_map(|(part, _)| clips.parts[part].iter().copied()).collect()
@@ -157,8 +158,9 @@ impl<'a> Contents<'a> {
 
     /// Everything that the draft's files and the lock depend on.
     fn recipe(&self) -> Recipe {
-        let groups = self.ingredients().groups.iter();
-        recipe_of_draft(groups.flat_map(|(_, parts)| parts).map(|part| *part.key().digest()).collect())
+        let Ingredients { groups, evaluation, .. } = self.ingredients();
+        let parts = groups.iter().flat_map(|(_, parts)| parts).map(|part| *part.key().digest());
+        recipe_of_draft(parts.chain(*evaluation).collect())
     }
 
     fn files_are_as_summed(&self, sums: &[u8], store: &dyn Store) -> bool {

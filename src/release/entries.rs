@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::lock::{ClipLine, StepLine};
-use crate::manifest::{Clip, Dataset, Gate, Labels, Manifest, Of, Split, Vocabulary};
+use crate::manifest::{Clip, Dataset, Evaluate, Gate, Labels, Manifest, Of, Split, Vocabulary};
 use crate::stages::{Params, Stage, non_default_params};
 use crate::store::Digest;
 
@@ -49,6 +49,8 @@ pub fn settings_digest(manifest: &Manifest) -> Digest {
     struct Settings<'a> {
         dataset: (&'a str, &'a str, &'a str, &'a [String], &'a Option<String>),
         #[serde(skip_serializing_if = "Option::is_none")]
+        evaluate: Option<serde_json::Value>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         gate: Option<&'a Gate>,
         labels: BTreeMap<&'a str, Words<'a>>,
         steps: BTreeMap<String, (&'a str, &'a str, BTreeMap<String, serde_json::Value>)>,
@@ -59,6 +61,7 @@ pub fn settings_digest(manifest: &Manifest) -> Digest {
     let sorted = |params: Params| params.into_iter().collect();
     let settings = Settings {
         dataset: (name, version, license, authors, description),
+        evaluate: manifest.evaluate.as_ref().map(evaluate_as_json),
         gate: Some(&manifest.gate).filter(|gate| **gate != Gate::default()),
         labels: manifest.labels.iter().map(|(name, words)| (name.as_str(), Words::of(words))).collect(),
         steps: all_steps(manifest)
@@ -71,6 +74,11 @@ pub fn settings_digest(manifest: &Manifest) -> Digest {
 
 fn split_as_json(Split { groups, parts, seed, pin }: &Split) -> serde_json::Value {
     serde_json::json!({ "groups": groups, "parts": parts, "pin": pin, "seed": seed })
+}
+
+/// The steps that it is of stand among the steps.
+fn evaluate_as_json(Evaluate { labels, recording, artist, .. }: &Evaluate) -> serde_json::Value {
+    serde_json::json!({ "artist": artist, "labels": labels, "recording": recording })
 }
 
 /// The steps of the manifest as they stand in the lock.
@@ -126,7 +134,11 @@ fn all_steps(manifest: &Manifest) -> impl Iterator<Item = Step<'_>> {
     let reduce = manifest.reduce.iter().map(|(name, Of { of, kind })| {
         step(&format!("reduce.{name}"), of, (kind.kind(), kind.params(), kind.stage()))
     });
-    std::iter::once(normalize).chain(segment).chain(embed).chain(reduce)
+    let evaluate = manifest.evaluate.iter().flat_map(|Evaluate { of, how, .. }| {
+        let params = move || ("evaluate", non_default_params(how), how as &dyn Stage);
+        of.iter().map(move |of| step(&format!("evaluate.{of}"), of, params()))
+    });
+    std::iter::once(normalize).chain(segment).chain(embed).chain(reduce).chain(evaluate)
 }
 
 fn step<'a>(name: &str, of: &'a str, (kind, params, stage): (&'static str, Params, &dyn Stage)) -> Step<'a> {

@@ -154,6 +154,7 @@ pub(super) fn manifest() -> Manifest {
             .into(),
         reduce: [("map".to_owned(), Of { of: "timbre".into(), kind: Reduce::every_kind().swap_remove(0) })]
             .into(),
+        evaluate: None,
         split: None,
         clips: vec![
             clip("b", vec![], &[("section", text("all"))]),

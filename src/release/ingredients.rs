@@ -9,7 +9,7 @@ use super::parts::Layout;
 use super::settings_digest;
 use super::splits::parts_of_clips;
 use crate::manifest::{Clip, Manifest, Of};
-use crate::plan::{Results, Sources};
+use crate::plan::{Results, Sources, clusters};
 use crate::stages::Reduce;
 use crate::store::{Digest, Recipe};
 
@@ -48,6 +48,8 @@ pub(super) struct Ingredients {
     pub(super) clips: Arc<Clips>,
     /// What is made, and the recipe of each part.
     pub(super) groups: Vec<(Group, Vec<Recipe>)>,
+    /// What the tables of evaluation are made of, where there are any.
+    pub(super) evaluation: Option<Digest>,
 }
 
 impl Ingredients {
@@ -65,7 +67,8 @@ impl Ingredients {
             let recipes = view.recipes_of_rows(name, reduce, parts, settings);
             groups.push((Group::Reduce(name.clone()), recipes));
         }
-        Self { clips, groups }
+        let evaluation = manifest.evaluate.as_ref().map(|evaluate| view.digest_of_evaluation(&evaluate.of));
+        Self { clips, groups, evaluation }
     }
 }
 
@@ -132,6 +135,17 @@ impl<'a> View<'a> {
             )
         };
         parts.iter().map(recipe).collect()
+    }
+
+    /// What every evaluation came to, under the name of its embed step, with the names of the clusters.
+    fn digest_of_evaluation(&self, of: &[String]) -> Digest {
+        let mut bytes = Vec::new();
+        for embed in of {
+            push_text(&mut bytes, embed);
+            clusters(self.manifest, embed).for_each(|name| push_text(&mut bytes, name));
+            push_outputs(&mut bytes, self.results, &format!("evaluate.{embed}"), None, &["evaluation"]);
+        }
+        Digest::derive("taqsim 2026-11-22 tables of evaluation v1", &bytes)
     }
 
     fn digest_of_clips(&self, clips: &[usize], push: impl Fn(&mut Vec<u8>, usize)) -> Digest {

@@ -34,8 +34,8 @@ use schedule::Schedule;
 use work::Work;
 
 /// The outputs that tables are made of; audio is not among them.
-pub const OUTPUTS_OF_TABLES: [&str; 7] =
-    ["ranges", "measures", "pairs", "spans", "marks", "features", "rows"];
+pub const OUTPUTS_OF_TABLES: [&str; 8] =
+    ["ranges", "measures", "pairs", "spans", "marks", "features", "rows", "evaluation"];
 
 /// What a run works with.
 pub struct Setting<'a> {

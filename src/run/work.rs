@@ -91,6 +91,7 @@ impl<'a, 's> Work<'a, 's> {
                 let is_master = *name == "audio";
                 n_bytes * if is_master { memory::PER_BYTE_OF_MASTER } else { memory::PER_BYTE_OF_VALUE }
             }
+            Need::Said(_) => 0,
         });
         needs.fold(0, u64::saturating_add)
     }
@@ -206,6 +207,7 @@ impl<'a, 's> Work<'a, 's> {
                     inputs.push(name, later.unwrap_or(value));
                 }
                 Need::Vectors(task) => inputs.push(need.input(), self.vectors(*task, digest)?),
+                Need::Said(task) => inputs.push(need.input(), self.said(*task)),
             }
         }
         let outputs = self.setting.executor.execute(self.tasks.stage(task), &inputs, &context);
@@ -222,13 +224,19 @@ impl<'a, 's> Work<'a, 's> {
     fn naming_the_clip(&self, mut error: Error, found: &[Found]) -> Error {
         let values = found.iter().filter_map(|(need, _)| match need {
             Need::Output(_, producer) => producer.clip,
-            Need::Source(_) | Need::Vectors(_) => None,
+            Need::Source(_) | Need::Vectors(_) | Need::Said(_) => None,
         });
         if let Some(clip) = error.input.take().and_then(|input| values.into_iter().nth(input)) {
             let id = crate::text::printable(&self.tasks.manifest.clips[clip].id);
             error.message = format!("{} (clip `{id}`)", error.message);
         }
         error
+    }
+
+    /// What the manifest says of the clips whose values a task reads.
+    fn said(&self, task: Task) -> Input {
+        let truth = self.tasks.truth(task, self.setting.sources, &self.state().outcome.results);
+        Input::bytes(truth.unwrap_or_default().to_bytes())
     }
 
     fn open_source(&self, clip: usize) -> Result<OpenSource> {

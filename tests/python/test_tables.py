@@ -39,6 +39,8 @@ def main(folder, lock):
     clips_are_those_of_the_lock(folder, lock)
     sums_are_right(folder)
     hugging_face_loads_every_table(folder, files)
+    if "evaluation.parquet" in files:
+        confusions_add_up(folder)
     print(f"{len(files)} tables, {len(lock['clips'])} clips: all as promised")
 
 
@@ -76,14 +78,31 @@ def metadata_names_the_table(table, file, lock):
 
 def keys_are_never_null_and_join(table, folder, file):
     key = table.column_names[0]
-    assert key == ("clip_id" if file == "clips.parquet" else "segment_id"), file
+    keys = {"clips.parquet": "clip_id", "evaluation.parquet": "evaluation_id", "confusion.parquet": "confusion_id"}
+    assert key == keys.get(file, "segment_id"), file
     assert not table.schema.field(key).nullable and table[key].null_count == 0, file
     assert len(set(table[key].to_pylist())) == table.num_rows, f"{file}: a key is there twice"
-    parent = {"clips.parquet": None, "segments.parquet": "clips.parquet"}.get(file, "segments.parquet")
+    parents = dict.fromkeys(keys) | {"segments.parquet": "clips.parquet"}
+    parent = parents.get(file, "segments.parquet")
     if parent:
         column = "clip_id" if parent == "clips.parquet" else "segment_id"
         parents = set(pq.read_table(folder / parent, partitioning=None)[column].to_pylist())
         assert set(table[column].to_pylist()) <= parents, f"{file}: a row of no {column}"
+
+
+def confusions_add_up(folder):
+    """What pandas makes of the confusions is the balanced accuracy of the evaluation, and counts every segment."""
+    scores = pd.read_parquet(folder / "evaluation.parquet", partitioning=None)
+    cells = pd.read_parquet(folder / "confusion.parquet", partitioning=None)
+    by = ["label", "embed", "protocol", "measure"]
+    accuracies = scores[scores["measure"].str.endswith("balanced_accuracy") & scores["value"].notna()].set_index(by)
+    assert set(cells.groupby(by).groups) == set(accuracies.index), "a confusion without an accuracy"
+    for key, group in cells.groupby(by):
+        recalls = group.groupby("truth")[["truth", "predicted", "n"]].apply(
+            lambda rows: rows.loc[rows["predicted"] == rows["truth"], "n"].sum() / rows["n"].sum()
+        )
+        assert abs(recalls.mean() - accuracies.loc[key, "value"]) < 1e-9, key
+        assert group["n"].sum() == accuracies.loc[key, "n"], key
 
 
 def every_reader_agrees(table, path):

@@ -11,6 +11,7 @@ mod cache;
 mod clip_tables;
 mod clones;
 mod edits;
+mod evaluate;
 mod everyday;
 mod freshness;
 mod gate;
