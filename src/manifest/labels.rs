@@ -16,6 +16,8 @@ use crate::text::{any_must_escape, must_escape, printable};
 pub const BUILT_IN_COLUMNS: &[&str] = &[
     "clip_id",
     "segment_id",
+    "evaluation_id",
+    "confusion_id",
     "segmenter",
     "status",
     "source",

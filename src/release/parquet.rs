@@ -43,7 +43,7 @@ pub fn write_table(table: &Table, identity: &Identity, to: impl Write + Send) ->
 /// is what makes fixed-size lists of Parquet's lists), and the metadata key `taqsim` with dataset, version and
 /// table as JSON.
 ///
-/// Lists are `FixedSizeList<Float32>`, texts plain Utf8. Only the columns `clip_id` and `segment_id` forbid
+/// Lists are `FixedSizeList<Float32>`, texts plain Utf8. Only columns that are keys forbid
 /// nulls: Hugging Face `datasets` ignores feature types of columns that do.
 pub(super) struct TableWriter<W: Write + Send> {
     writer: ArrowWriter<W>,
@@ -159,6 +159,9 @@ fn properties(table: &Table, about: String) -> ParquetResult<WriterProperties> {
     Ok(properties.build())
 }
 
+/// The keys of rows: no label may be called like one of them.
+const KEYS: [&str; 4] = ["clip_id", "segment_id", "evaluation_id", "confusion_id"];
+
 fn fields(table: &Table) -> Vec<Field> {
     table.frame.columns.iter().map(|(name, values)| field(name, values)).collect()
 }
@@ -173,7 +176,7 @@ fn field(name: &str, values: &Values) -> Field {
         Values::Bools(_) => DataType::Boolean,
         Values::Neighbors(_) => DataType::Struct(neighbor_fields()),
     };
-    Field::new(name, data_type, !matches!(name, "clip_id" | "segment_id"))
+    Field::new(name, data_type, !KEYS.contains(&name))
 }
 
 fn item() -> Arc<Field> {
