@@ -13,8 +13,8 @@ use super::steps::StepNames;
 use super::text::{Text, Texts};
 use super::tree::{items, table};
 use super::{
-    Manifest, OpenTables, TablesRead, clips, dataset, evaluate, gate, label_params, schema, split, step_files, steps,
-    structure, syntax, vocabulary,
+    Manifest, OpenTables, TablesRead, clips, dataset, evaluate, gate, label_params, schema, split,
+    step_files, steps, structure, syntax, vocabulary,
 };
 use crate::error::Error;
 use crate::stages::{Embed, Reduce, Segment};
