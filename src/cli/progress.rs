@@ -191,6 +191,7 @@ mod tests {
             took: Duration::from_secs(took_s),
             pace: pace_s.map(Duration::from_secs),
             bar: None,
+            said: Instant::now(),
         }
     }
 

@@ -16,7 +16,16 @@ pub(super) fn read(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut F
     for (step, embed) in &mut manifest.embed {
         let Embed::Import(import) = &mut embed.kind else { continue };
         let node = |key: &str| node_of(tree, ["embed", step, "import"], key);
-        let Some(file) = node("file") else { continue };
+        let Some(file) = node("file") else {
+            let place = table(tree, "embed").and_then(|steps| table(steps, step)?.get("import"));
+            if let Some(place) = place {
+                let finding =
+                    Finding::error("T0105", place.span(), "missing `file`: there is nothing to import");
+                findings
+                    .push(finding.label("no `file` here").hint("add `file`: the file that has the vectors"));
+            }
+            continue;
+        };
         import.file = path(&import.file, file, findings);
         if !VECTORS.contains(&extension(&import.file)) {
             let message = format!("{} is no file of vectors that can be read", quoted(&import.file));

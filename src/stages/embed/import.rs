@@ -18,7 +18,6 @@ use crate::stages::{Context, Frame, Inputs, Joined, Outputs, Pieces, Span, Spans
 pub struct Import {
     /// The file that has the vectors, by its path from the manifest's folder: `.parquet`, `.csv`, `.tsv` or `.npy`. Numbers are
     /// kept as 32-bit ones.
-    #[schemars(required)]
     pub file: String,
     /// Of a `.npy` file, which has no ids: the file that names its rows in their order, an id a line, or `.csv` or `.tsv`.
     pub ids: String,
