@@ -25,7 +25,7 @@ normalize v5 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100
   measures 7a8fff28ff084350b14f11c6bf61f824f0e38b46d8ba57b02099292b2775bbfb
   drawn f822a47e177847022bf581cfbd615dd4057ee95a2f38ebda89d8caf2d185443c
   fingerprint e02fa4e38481f5d47b0adaa4dc730a1fa25dcd4eb9713e9808618aa342d536b6
-duplicates v1 {}
+duplicates v2 {}
   pairs ebede09ed387190b6555f2d6a44d02d8ced3a94dc558a6d0459e6a650f90bea0
 segment.whole v1 {}
   spans 20307e65de22e095380ef4234901bb1066c7209e80a3fe1a68d1d7e735b63469

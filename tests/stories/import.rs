@@ -147,6 +147,15 @@ fn segments_without_a_vector_and_rows_of_nobody_are_said_and_the_rest_is_joined(
 }
 
 #[test]
+fn vectors_from_elsewhere_are_evaluated_for_the_segments_that_have_one() {
+    let space = space("segment_id,0,1\none/windows/0-1000,1,2\none/windows/500-1500,3,4\nthree,5,6\n");
+    space.edit("of   = \"whole\"", "of   = \"windows\"");
+    space.edit("[embed.clap.import]", "[evaluate]\nof = [\"clap\"]\n\n[embed.clap.import]");
+    space.build().succeeds();
+    space.run(&["evaluate"]).succeeds().prints("artist: 2 values, up to 6 segments of 2 recordings");
+}
+
+#[test]
 fn vectors_that_are_not_at_hand_count_as_those_in_the_lock() {
     let space = built();
     let tables = space.files("outputs");
