@@ -18,6 +18,7 @@ pub const BUILT_IN_COLUMNS: &[&str] = &[
     "segment_id",
     "evaluation_id",
     "confusion_id",
+    "composition_id",
     "segmenter",
     "status",
     "source",

@@ -132,6 +132,7 @@ impl<'a> Composition<'a> {
             Values::Ints(rows.iter().map(|row| i64::try_from(of(row)).ok()).collect())
         };
         let columns = [
+            ("composition_id", Values::Texts(rows.iter().map(|row| Some(row.id())).collect())),
             ("cluster", Values::Ints(rows.iter().map(|row| row.cluster).collect())),
             ("label", Values::Texts(rows.iter().map(|row| row.label.clone()).collect())),
             ("value", Values::Texts(rows.iter().map(|row| row.value.clone()).collect())),
@@ -152,6 +153,15 @@ struct Row<'c> {
     size: &'c Size<'c>,
     share: f64,
     of_all: f64,
+}
+
+impl Row<'_> {
+    /// `0`, `0/maqam/rast`, or `0/maqam` where the label is missing; `none` for what is in no cluster.
+    fn id(&self) -> String {
+        let cluster = self.cluster.map_or_else(|| "none".to_owned(), |cluster| cluster.to_string());
+        let label = self.label.iter().chain(&self.value);
+        label.fold(cluster, |id, part| format!("{id}/{part}"))
+    }
 }
 
 impl<'a> Size<'a> {
@@ -187,6 +197,9 @@ mod tests {
             Some(Values::Ints(ints)) => ints.iter().map(|int| int.unwrap_or(-1)).collect::<Vec<_>>(),
             other => panic!("{other:?}"),
         };
+        let ids = table.texts("composition_id").unwrap().iter().flatten();
+        let expected = ["0", "0/maqam/rast", "0/maqam/hijaz", "1", "1/maqam", "none", "none/maqam/hijaz"];
+        assert_eq!(ids.collect::<Vec<_>>(), expected);
         assert_eq!(ints("cluster"), [0, 0, 0, 1, 1, -1, -1]);
         assert_eq!(ints("n_segments"), [3, 2, 1, 1, 1, 1, 1]);
         assert_eq!(ints("n_clips"), [2, 1, 1, 1, 1, 1, 1]);

@@ -160,7 +160,7 @@ fn properties(table: &Table, about: String) -> ParquetResult<WriterProperties> {
 }
 
 /// The keys of rows: no label may be called like one of them.
-const KEYS: [&str; 4] = ["clip_id", "segment_id", "evaluation_id", "confusion_id"];
+const KEYS: [&str; 5] = ["clip_id", "segment_id", "evaluation_id", "confusion_id", "composition_id"];
 
 fn fields(table: &Table) -> Vec<Field> {
     table.frame.columns.iter().map(|(name, values)| field(name, values)).collect()

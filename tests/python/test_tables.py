@@ -79,6 +79,8 @@ def metadata_names_the_table(table, file, lock):
 def keys_are_never_null_and_join(table, folder, file):
     key = table.column_names[0]
     keys = {"clips.parquet": "clip_id", "evaluation.parquet": "evaluation_id", "confusion.parquet": "confusion_id"}
+    if file.startswith("clusters/"):
+        keys[file] = "composition_id"
     assert key == keys.get(file, "segment_id"), file
     assert not table.schema.field(key).nullable and table[key].null_count == 0, file
     assert len(set(table[key].to_pylist())) == table.num_rows, f"{file}: a key is there twice"
