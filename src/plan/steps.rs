@@ -170,8 +170,7 @@ impl<'m> Draft<'m> {
 
 /// The names of the reduce steps that find clusters among the rows of an embed step, in order.
 pub fn clusters<'m>(manifest: &'m Manifest, embed: &str) -> impl Iterator<Item = &'m str> {
-    let is_meant =
-        move |of: &Of<Reduce>| of.of == embed && matches!(of.kind, Reduce::Kmeans(_) | Reduce::Hdbscan(_));
+    let is_meant = move |of: &Of<Reduce>| of.of == embed && of.kind.finds_clusters();
     manifest.reduce.iter().filter(move |(_, reduce)| is_meant(reduce)).map(|(name, _)| name.as_str())
 }
 

@@ -8,7 +8,7 @@ use super::table::Table;
 use super::tables::Joiner;
 use crate::error::Result;
 use crate::manifest::{Clip, Label, Vocabulary};
-use crate::stages::{Reduce, Spans, Values};
+use crate::stages::{Spans, Values};
 
 /// How many segments, of how many clips.
 #[derive(Debug, Default)]
@@ -39,8 +39,7 @@ impl Joiner<'_> {
     /// When a result is missing, or the store no longer has it.
     pub(super) fn cluster_tables(&self) -> Result<Vec<Table>> {
         let steps = self.manifest.reduce.iter();
-        let clusters =
-            steps.filter(|(_, reduce)| matches!(reduce.kind, Reduce::Kmeans(_) | Reduce::Hdbscan(_)));
+        let clusters = steps.filter(|(_, reduce)| reduce.kind.finds_clusters());
         clusters.map(|(name, _)| self.composition(name)?.into_table(&format!("clusters/{name}"))).collect()
     }
 
@@ -112,7 +111,8 @@ impl<'a> Composition<'a> {
                 share: of_cluster,
                 of_all: of_cluster,
             });
-            let here = self.both.iter().filter(|((of, _), _)| of == cluster);
+            let from = (*cluster, Labelled::default());
+            let here = self.both.range(from..).take_while(|((of, _), _)| of == cluster);
             let mut values: Vec<Row> = here
                 .map(|((_, label), found)| Row {
                     cluster: number,

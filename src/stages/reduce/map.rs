@@ -24,7 +24,7 @@ const JUDGED: usize = 2_000;
 /// Maps of other seeds that a map is compared with.
 const OTHER_SEEDS: u64 = 4;
 /// Maps that are made of a step with a seed: its own, and those of other seeds.
-pub(super) const N_MAPS: u64 = 1 + OTHER_SEEDS;
+const N_MAPS: u64 = 1 + OTHER_SEEDS;
 /// Rows that are judged before the user may stop it again.
 const CHUNK: usize = 64;
 
@@ -46,6 +46,23 @@ pub(super) fn check_grid(grid: bool, dims: u32) -> Result<()> {
 }
 
 impl Map {
+    /// The map that `map_of` makes of rows with the step's seed (0), with its fidelity, and its stability beside those that
+    /// it makes with the seeds after that (from 1 on).
+    ///
+    /// # Errors
+    /// When `map_of` fails, or the user cancelled.
+    pub(super) fn seeded(
+        rows: &Rows,
+        context: &Context,
+        map_of: impl Fn(&Rows, u64, &Context) -> Result<Self>,
+    ) -> Result<(Self, Figures)> {
+        let map = map_of(rows, 0, &context.part(0, N_MAPS))?;
+        let mut figures = map.fidelity(rows, context)?;
+        let again = |rows: &Rows, other: u64| map_of(rows, other, &context.part(other.max(1), N_MAPS));
+        figures.extend(map.stability(rows, again)?);
+        Ok((map, figures))
+    }
+
     /// The map's columns `x`, `y` and, with three dimensions, `z`, and its figures.
     pub(super) fn into_frame(self, figures: Figures) -> Frame {
         let column = |axis: usize| self.places.iter().skip(axis).step_by(self.dims).copied().collect();

@@ -27,6 +27,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 impl super::Reduce {
+    /// Whether its column `cluster` says which rows belong together.
+    pub fn finds_clusters(&self) -> bool {
+        matches!(self, Self::Kmeans(_) | Self::Hdbscan(_))
+    }
+
     /// Whether a column of it names rows.
     pub fn has_neighbors(&self) -> bool {
         match self {

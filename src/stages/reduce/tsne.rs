@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Weights;
-use super::map::{Map, N_MAPS, check_dims, check_grid};
+use super::map::{Map, check_dims, check_grid};
 use super::matrix::Rows;
 use super::metric::Metric;
 use super::neighbors::near_of;
@@ -88,13 +88,8 @@ impl Stage for Tsne {
         }
         let rows = Rows::stack(inputs.all("features"), self.scale, &self.weights, context)?;
         let rows = self.metric.prepare(rows)?;
-        let map = self.map_of(&rows, 0, &context.part(0, N_MAPS))?;
-        let mut figures = map.fidelity(&rows, context)?;
-        figures.extend(
-            map.stability(&rows, |rows, other| {
-                self.map_of(rows, other, &context.part(other.max(1), N_MAPS))
-            })?,
-        );
+        let map_of = |rows: &Rows, other, context: &Context| self.map_of(rows, other, context);
+        let (map, mut figures) = Map::seeded(&rows, context, map_of)?;
         figures.extend(map.cells(self.grid, context)?);
         figures.extend(near_of(&rows, self.metric, self.near, context)?);
         Ok(vec![("rows", map.into_frame(figures).to_bytes())])
