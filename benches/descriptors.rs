@@ -111,7 +111,8 @@ fn child(file: &Path) {
     let normalizing = seconds(|| run(&Normalize::default(), &mut path));
     run(&Whole::default(), &mut path);
     let describing = seconds(|| _ = features(&Embed::Spectral(Spectral::default()), &path));
-    let examining = seconds(|| examine(&open(), &decoded));
+    let mono = open().probe().layout.downmix(&decoded);
+    let examining = seconds(|| examine(&open(), &decoded, &mono));
     let whole = normalizing + describing - examining;
     print("the gate's measures, which Python does not make", examining);
     print("audio path", whole);
@@ -121,10 +122,9 @@ fn child(file: &Path) {
 }
 
 /// What normalize measures for the quality gate besides.
-fn examine(source: &Source, decoded: &Planes) {
-    let probe = source.probe();
-    let mut examiner = Examiner::new(probe.sample_rate, probe.layout);
-    examiner.add(decoded);
+fn examine(source: &Source, decoded: &Planes, mono: &[f64]) {
+    let mut examiner = Examiner::new(source.probe().sample_rate);
+    examiner.add(decoded, mono);
     assert!(!examiner.fingerprint().to_bytes().is_empty());
     assert!(examiner.finish().percussion.is_some());
 }

@@ -28,8 +28,9 @@ fn main() {
 
 fn examine(planes: &[Vec<f32>]) -> f64 {
     let before = cpu_seconds().unwrap();
-    let mut examiner = Examiner::new(RATE, Layout::new(planes.len() as u16, 0));
-    examiner.add(planes);
+    let layout = Layout::new(planes.len() as u16, 0);
+    let mut examiner = Examiner::new(RATE);
+    examiner.add(planes, &layout.downmix(planes));
     assert!(examiner.finish().percussion.is_some());
     cpu_seconds().unwrap() - before
 }

@@ -19,10 +19,10 @@ use taqsim::store::Digest;
 
 /// For each kind: version and defaults, then every output and its digest.
 const PINS: &str = r#"
-normalize v5 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
+normalize v6 {"channels":"mono","loudness":-23.0,"ranges":[],"sample_rate":44100,"true_peak":-1.0}
   audio b90f979ddc949bfccac39ba8651f9c20b1a1e9f7ef0350b0b866ef6788e4e4d6
   ranges 6b78cd65589b6d447fdb848c74040820f6b1d4b35637b83b8db6d8be65bc5bf2
-  measures 7a8fff28ff084350b14f11c6bf61f824f0e38b46d8ba57b02099292b2775bbfb
+  measures 1d38bfc278d45eacad70c83f6f1b00056a993b0b1db6d7b4628b5b578ae31845
   drawn f822a47e177847022bf581cfbd615dd4057ee95a2f38ebda89d8caf2d185443c
   fingerprint e02fa4e38481f5d47b0adaa4dc730a1fa25dcd4eb9713e9808618aa342d536b6
 duplicates v2 {}
@@ -49,16 +49,16 @@ embed.mel v2 {"hop_length":512,"htk":false,"n_fft":2048,"n_mels":128}
   features 9fb4550f4c9e1aa75c6338f90fbf7a1a1a77f9a4e02bd0db559ffa3080dba436
 embed.chroma v3 {"bins_per_octave":36,"from":"stft","hop_length":512,"n_chroma":12,"n_fft":2048,"tuning":"estimate","win_len_smooth":41}
   features 97caa7099848fecd4cfc420bceeea25f6e32805d0464fca1fb2f0cc3cb49df75
-embed.cqt v3 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_bins":84,"tuning":0.0}
-  features 63d68b08524ac8f671491d0e722c2cee43cbbb8c2e0a808bb5b2f68090e6e41f
+embed.cqt v4 {"bins_per_octave":12,"fmin":32.70319566257483,"hop_length":512,"n_bins":84,"tuning":0.0}
+  features 01295a704d7c6a9cd107b13193bfe63c4804d899c45254d0f154c3adfa95374b
 embed.contrast v2 {"hop_length":512,"n_fft":2048}
   features ebc6d3381210fb84045b7183b2d1c2fbd6b059001d5dd322703f6acd072b80a4
 embed.tonnetz v3 {"bins_per_octave":36,"hop_length":512,"n_chroma":12,"tuning":"estimate"}
   features 1c6153743da17821082cd7c1a03f541e78bc92ef1fc7bd1b888998c3dad92b96
 embed.rhythm v2 {"hop_length":512,"start_bpm":120.0,"tightness":100.0,"win_length":384}
   features 0dadb97307900a319601a1e363c1f2dcb9d4f91c5bd37191288b2e46f449c032
-embed.fingerprint v3 {"from":"cqt","hop_length":256,"size":32}
-  features 87d896981e92a84ce0155df477d01a7a25c48321c61fc035d228cf0e65a58396
+embed.fingerprint v4 {"from":"cqt","hop_length":256,"size":32}
+  features 15ec58856b548d6decf7604d93e96a30594578697ad503b09518cba3f01b847e
 embed.pitch v2 {"f0":"yin","fmax":1760.0,"fmin":55.0,"frame_length":2048,"hop_length":256,"tonic":"estimate","top_db":40.0,"trough_threshold":0.1,"voicing_threshold":0.2}
   features 3dd82ae0fe52c655b7638b315ddce3d2512121130db80b838b163711c0c3639d
 embed.taqsim v1 {"f0":"yin","tonic":"estimate"}

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::wavelet::Wavelet;
+use super::widest::with_widest_registers;
 use super::{Cutter, Halver, LANES, LaneFft, Lanes, Matrix, RealFft};
 use crate::error::{Error, Result};
 
@@ -16,9 +17,8 @@ use crate::error::{Error, Result};
 pub struct Cqt {
     n_bins: usize,
     hop: usize,
-    /// How often the samples are halved before the highest octave, and how.
+    /// How often the samples are halved before the highest octave.
     early_halvings: u32,
-    early: Halver,
     halver: Halver,
     /// From the highest down.
     octaves: Vec<Octave>,
@@ -50,8 +50,8 @@ pub struct CqtShape {
 pub enum Halving {
     /// As librosa halves them: magnitudes are within 1e-4 of the greatest of librosa's.
     Sharp,
-    /// A small fraction of the work, at half of librosa's rates where no wavelet hears what lies near the new Nyquist
-    /// frequency: within 1e-2.
+    /// A small fraction of the work: by short filters, and once more where no wavelet hears what lies near the new Nyquist
+    /// frequency. Within 1e-2.
     Short,
 }
 
@@ -68,7 +68,9 @@ struct Octave {
 /// What a Hann window's main lobe is wide, bins (`librosa.filters.window_bandwidth("hann")`).
 const HANN_BANDWIDTH: f64 = 1.500_183_105_468_75;
 /// A block is so many times as long as its margin: what is computed twice is little, and what is in memory stays near.
-const BLOCK_MARGINS: usize = 8;
+const BLOCK_MARGINS: usize = 16;
+/// A short filter keeps what lies below this share of the new Nyquist frequency; what wavelets hear above takes the sharp one.
+const HIGHEST_OF_SHORT: f64 = 0.8;
 /// A bound on the early halvings.
 const MOST_EARLY_HALVINGS: u32 = 12;
 
@@ -97,7 +99,7 @@ impl CqtShape {
     fn early_halvings(&self) -> u32 {
         match self.halving {
             Halving::Sharp => self.early_halvings_of_librosa(),
-            Halving::Short => self.fitting(libm::log2(Halver::SHORT_HIGHEST * self.room()).max(0.0) as u32),
+            Halving::Short => self.fitting(libm::log2(HIGHEST_OF_SHORT * self.room()).max(0.0) as u32),
         }
     }
 
@@ -108,6 +110,17 @@ impl CqtShape {
     /// How many times as high as the cutoff half the sample rate is.
     fn room(&self) -> f64 {
         f64::from(self.sample_rate) / 2.0 / self.cutoff()
+    }
+
+    /// What halves the rate, given that of the highest octave, Hz. The wavelets of each octave reach equally near to half its
+    /// rate; without their weakest bins they faintly hear all that lies above them, too, so that only what halves as sharply
+    /// as librosa leaves what librosa leaves.
+    fn halver(&self, top_rate: f64) -> Halver {
+        let highest = 2.0 * self.cutoff() / top_rate;
+        match self.halving {
+            Halving::Short if highest <= HIGHEST_OF_SHORT => Halver::half_band(highest, 60.0),
+            _ => Halver::sharp(),
+        }
     }
 
     /// At most as many halvings as leave one for each octave but the highest.
@@ -156,15 +169,13 @@ impl Cqt {
             let bins = end.saturating_sub(shape.bins_per_octave)..end;
             octaves.push(Octave::new(&shape, bins, rate, hop, is_halved)?);
         }
-        let margin = margin(&octaves, early_halvings).next_multiple_of(shape.hop);
-        let is_far = shape.cutoff() <= Halver::SHORT_HIGHEST * top_rate / 2.0;
-        let is_short = shape.halving == Halving::Short && is_far;
+        let halver = shape.halver(top_rate);
+        let margin = margin(&octaves, early_halvings, &halver).next_multiple_of(shape.hop);
         Ok(Self {
             n_bins: shape.n_bins,
             hop: shape.hop,
             early_halvings,
-            early: if is_short { Halver::short() } else { Halver::sharp() },
-            halver: if is_short { Halver::short() } else { Halver::sharp() },
+            halver,
             octaves,
             cutter: Cutter::default(),
             block: (BLOCK_MARGINS * margin / shape.hop).next_multiple_of(LANES),
@@ -192,16 +203,16 @@ impl Cqt {
     fn describe(&mut self, samples: &[f64], frames: &Frames, magnitudes: &mut Matrix) {
         let (mut halved, mut end) = (None, self.n_bins);
         let gain = std::f32::consts::SQRT_2;
-        let halve = |halver: &Halver, halved: Option<Vec<f32>>| match halved {
-            None => Some(halver.halve(samples, gain)),
-            Some(halved) => Some(halver.halve(&halved, gain)),
+        let halve = |halved: Option<Vec<f32>>| match halved {
+            None => Some(self.halver.halve(samples, gain)),
+            Some(halved) => Some(self.halver.halve(&halved, gain)),
         };
         for _ in 0..self.early_halvings {
-            halved = halve(&self.early, halved);
+            halved = halve(halved);
         }
         for octave in &mut self.octaves {
             if octave.is_halved {
-                halved = halve(&self.halver, halved);
+                halved = halve(halved);
             }
             let start = end - octave.wavelets.len();
             match &halved {
@@ -220,11 +231,11 @@ struct Frames {
 }
 
 /// How many samples before and after its own a frame hears of, through the filters and in the wavelets of each octave.
-fn margin(octaves: &[Octave], early_halvings: u32) -> usize {
+fn margin(octaves: &[Octave], early_halvings: u32, halver: &Halver) -> usize {
     let mut halvings = early_halvings;
     let heard = |octave: &Octave| {
         halvings += u32::from(octave.is_halved);
-        (octave.fft.length() / 2 + 2 * Halver::REACH) << halvings
+        (octave.fft.length() / 2 + 2 * halver.reach()) << halvings
     };
     octaves.iter().map(heard).max().unwrap_or(0)
 }
@@ -261,9 +272,14 @@ impl Octave {
         for first in frames.rows.clone().step_by(LANES) {
             let in_piece = frames.skipped + first - frames.rows.start;
             let spectra = self.fft.transform(cutter.cut(samples, in_piece, self.fft.length(), self.hop));
-            for (magnitude, wavelet) in of_eight.iter_mut().zip(&self.wavelets) {
-                *magnitude = wavelet.respond(spectra);
-            }
+            with_widest_registers(
+                #[inline(always)]
+                || {
+                    for (magnitude, wavelet) in of_eight.iter_mut().zip(&self.wavelets) {
+                        *magnitude = wavelet.respond(spectra);
+                    }
+                },
+            );
             magnitudes.set_block(first, start, &of_eight);
         }
     }

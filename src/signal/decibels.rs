@@ -2,10 +2,12 @@
 
 use std::f64::consts::{LN_10, SQRT_2};
 
+use super::widest::with_widest_registers;
+
 /// Powers in dB re 1, none below 1e-10 and none more than `top_db` below the greatest of them all
 /// (`librosa.power_to_db(S, top_db=top_db)`).
 pub fn power_to_db(powers: &mut [f64], top_db: f64) {
-    powers.iter_mut().for_each(|power| *power = 10.0 * log10(power.max(1e-10)));
+    decibels(powers, |power| power);
     let least = greatest(powers) - top_db;
     powers.iter_mut().for_each(|db| *db = db.max(least));
 }
@@ -13,10 +15,18 @@ pub fn power_to_db(powers: &mut [f64], top_db: f64) {
 /// Amplitudes in dB below the greatest of them all, none more than `top_db` below it and none of them below 1e-5
 /// (`librosa.amplitude_to_db(S, ref=np.max, top_db=top_db)`).
 pub fn amplitude_to_db(amplitudes: &mut [f64], top_db: f64) {
-    amplitudes.iter_mut().for_each(|amplitude| *amplitude *= *amplitude);
-    power_to_db(amplitudes, top_db);
+    decibels(amplitudes, |amplitude| amplitude * amplitude);
     let greatest = greatest(amplitudes);
-    amplitudes.iter_mut().for_each(|db| *db -= greatest);
+    let least = greatest - top_db;
+    amplitudes.iter_mut().for_each(|db| *db = db.max(least) - greatest);
+}
+
+/// The decibels of the powers that these are numbers of, none below 1e-10.
+fn decibels(numbers: &mut [f64], power: impl Fn(f64) -> f64) {
+    with_widest_registers(
+        #[inline(always)]
+        || numbers.iter_mut().for_each(|number| *number = 10.0 * log10(power(*number).max(1e-10))),
+    );
 }
 
 fn greatest(values: &[f64]) -> f64 {
@@ -40,7 +50,7 @@ const WHOLE: f64 = 4_503_599_627_370_496.0;
 ///
 /// `libm::log10` is called number by number and takes most of a descriptor's time; this has no branches, so that the
 /// compiler vectorises it, and like `libm` it has the same bits everywhere.
-#[inline]
+#[inline(always)]
 fn log10(x: f64) -> f64 {
     // x = 2^exponent * m, with m from √½ to √2.
     let shifted = x.to_bits() + (ONE - ROOT_OF_HALF);

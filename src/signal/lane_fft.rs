@@ -6,6 +6,7 @@
 use std::f64::consts::PI;
 use std::ops::{Add, Mul, Sub};
 
+use super::widest::with_widest_registers;
 use super::{Lanes, RealFft};
 use crate::error::Result;
 
@@ -65,6 +66,15 @@ where
     ///
     /// Shorter frames are filled up with zeros, longer ones are cut.
     pub fn transform(&mut self, frames: &[N]) -> &[Complex<N>] {
+        with_widest_registers(
+            #[inline(always)]
+            || self.transform_all(frames),
+        );
+        &self.bins
+    }
+
+    #[inline(always)]
+    fn transform_all(&mut self, frames: &[N]) {
         // Even samples become real parts, odd ones imaginary parts.
         let (folded, rest) = frames.as_chunks::<2>();
         let n = folded.len().min(self.length / 2);
@@ -75,9 +85,9 @@ where
         }
         self.transform_folded();
         self.unfold();
-        &self.bins
     }
 
+    #[inline(always)]
     fn transform_folded(&mut self) {
         let (mut n, mut stride) = (self.length / 2, 1);
         while n >= 4 {
@@ -94,6 +104,7 @@ where
     }
 
     /// One pass of the Stockham FFT: `stride` interleaved transforms of `n` numbers each become four times as many.
+    #[inline(always)]
     fn radix_4_pass(&mut self, n: usize, stride: usize) {
         let quarter = n / 4 * stride;
         let [a, b, c, d] =
@@ -106,6 +117,7 @@ where
         }
     }
 
+    #[inline(always)]
     fn butterflies([a, b, c, d]: [&[Complex<N>]; 4], w: [[f64; 2]; 3], block: &mut [Complex<N>]) {
         let (first, rest) = block.split_at_mut(a.len());
         let (second, rest) = rest.split_at_mut(a.len());
@@ -123,6 +135,7 @@ where
     }
 
     /// Separates the spectra of the even and the odd samples, and joins them into that of the whole frame.
+    #[inline(always)]
     fn unfold(&mut self) {
         let (half, z) = (self.length / 2, &self.numbers);
         self.bins[0] = [z[0][0] + z[0][1], N::default()];
@@ -138,17 +151,17 @@ where
     }
 }
 
-#[inline]
+#[inline(always)]
 fn add<N: Copy + Add<Output = N>>(a: Complex<N>, b: Complex<N>) -> Complex<N> {
     [a[0] + b[0], a[1] + b[1]]
 }
 
-#[inline]
+#[inline(always)]
 fn subtract<N: Copy + Sub<Output = N>>(a: Complex<N>, b: Complex<N>) -> Complex<N> {
     [a[0] - b[0], a[1] - b[1]]
 }
 
-#[inline]
+#[inline(always)]
 fn turn<N>(a: Complex<N>, w: [f64; 2]) -> Complex<N>
 where
     N: Copy + Add<Output = N> + Sub<Output = N> + Mul<f64, Output = N>,

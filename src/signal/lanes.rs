@@ -28,25 +28,25 @@ impl Lanes {
     pub const ZERO: Self = Self([0.0; LANES]);
 
     /// The square root of each.
-    #[inline]
+    #[inline(always)]
     pub fn sqrt(self) -> Self {
         Self(self.0.map(f32::sqrt))
     }
 
     /// The greater of two, number by number; the other one where one is not a number.
-    #[inline]
+    #[inline(always)]
     pub fn max(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }))
     }
 
     /// The lesser of two, number by number.
-    #[inline]
+    #[inline(always)]
     pub fn min(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| if self.0[i] < other.0[i] { self.0[i] } else { other.0[i] }))
     }
 
     /// Each with twice the digits.
-    #[inline]
+    #[inline(always)]
     pub fn widen(self) -> WideLanes {
         WideLanes(self.0.map(f64::from))
     }
@@ -55,7 +55,7 @@ impl Lanes {
 impl Add for Lanes {
     type Output = Self;
 
-    #[inline]
+    #[inline(always)]
     fn add(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
     }
@@ -64,7 +64,7 @@ impl Add for Lanes {
 impl Sub for Lanes {
     type Output = Self;
 
-    #[inline]
+    #[inline(always)]
     fn sub(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
     }
@@ -73,7 +73,7 @@ impl Sub for Lanes {
 impl Mul for Lanes {
     type Output = Self;
 
-    #[inline]
+    #[inline(always)]
     fn mul(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] * other.0[i]))
     }
@@ -82,7 +82,7 @@ impl Mul for Lanes {
 impl Mul<f32> for Lanes {
     type Output = Self;
 
-    #[inline]
+    #[inline(always)]
     fn mul(self, factor: f32) -> Self {
         Self(self.0.map(|number| number * factor))
     }
@@ -92,14 +92,14 @@ impl Mul<f32> for Lanes {
 impl Mul<f64> for Lanes {
     type Output = Self;
 
-    #[inline]
+    #[inline(always)]
     fn mul(self, factor: f64) -> Self {
         self * factor as f32
     }
 }
 
 impl AddAssign for Lanes {
-    #[inline]
+    #[inline(always)]
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
     }
@@ -108,7 +108,7 @@ impl AddAssign for Lanes {
 impl<const N: usize> Add for WideLanes<N> {
     type Output = Self;
 
-    #[inline]
+    #[inline(always)]
     fn add(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
     }
@@ -117,7 +117,7 @@ impl<const N: usize> Add for WideLanes<N> {
 impl<const N: usize> Sub for WideLanes<N> {
     type Output = Self;
 
-    #[inline]
+    #[inline(always)]
     fn sub(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
     }
@@ -126,7 +126,7 @@ impl<const N: usize> Sub for WideLanes<N> {
 impl<const N: usize> Mul for WideLanes<N> {
     type Output = Self;
 
-    #[inline]
+    #[inline(always)]
     fn mul(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] * other.0[i]))
     }
@@ -135,14 +135,14 @@ impl<const N: usize> Mul for WideLanes<N> {
 impl<const N: usize> Mul<f64> for WideLanes<N> {
     type Output = Self;
 
-    #[inline]
+    #[inline(always)]
     fn mul(self, factor: f64) -> Self {
         Self(self.0.map(|number| number * factor))
     }
 }
 
 impl<const N: usize> AddAssign for WideLanes<N> {
-    #[inline]
+    #[inline(always)]
     fn add_assign(&mut self, other: Self) {
         *self = *self + other;
     }

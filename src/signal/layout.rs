@@ -22,6 +22,9 @@ const NAMES: [&str; 18] = [
 /// The speakers that WAVE defines; the bits above them are reserved.
 const DEFINED: u32 = (1 << 18) - 1;
 
+/// Frames of which the mean is taken at a time.
+const MEANS_AT_ONCE: usize = 4096;
+
 impl Layout {
     /// `channels` channels for the speakers of `mask`; a mask that does not name just so many speakers is
     /// dropped. One channel is the centre, two are left and right where nothing else is said.
@@ -74,12 +77,17 @@ impl Layout {
     /// One channel of planar audio: the mean of [`Layout::mono_channels`], frame by frame.
     pub fn downmix(self, planes: &[Vec<f32>]) -> Vec<f64> {
         let heard = self.mono_channels();
-        let mut mean = vec![0.0; planes.first().map_or(0, Vec::len)];
-        for plane in heard.iter().filter_map(|&channel| planes.get(channel)) {
-            mean.iter_mut().zip(plane).for_each(|(sum, &sample)| *sum += f64::from(sample));
-        }
+        let planes_heard: Vec<_> = heard.iter().filter_map(|&channel| planes.get(channel)).collect();
         let count = heard.len() as f64;
-        mean.iter_mut().for_each(|sum| *sum /= count);
+        let mut mean = vec![0.0; planes.first().map_or(0, Vec::len)];
+        // Some at a time, which stay near while the channels are added.
+        for (block, means) in mean.chunks_mut(MEANS_AT_ONCE).enumerate() {
+            for plane in &planes_heard {
+                let samples = plane.iter().skip(block * MEANS_AT_ONCE);
+                means.iter_mut().zip(samples).for_each(|(sum, &sample)| *sum += f64::from(sample));
+            }
+            means.iter_mut().for_each(|sum| *sum /= count);
+        }
         mean
     }
 

@@ -45,6 +45,7 @@ mod stft;
 mod tempogram;
 mod tuning;
 mod wavelet;
+mod widest;
 
 pub use arc::{Arc, THIRD, arc};
 pub use assignment::assign;

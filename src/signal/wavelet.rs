@@ -29,6 +29,7 @@ impl Wavelet {
     }
 
     /// The magnitudes of the response of eight frames with these spectra.
+    #[inline(always)]
     pub(super) fn respond(&self, spectra: &[Complex]) -> Lanes {
         // Four sums side by side, so that none waits for another.
         let [mut rr, mut ii, mut ri, mut ir] = [Lanes::ZERO; 4];

@@ -92,7 +92,7 @@ impl Normalize {
 
 impl Stage for Normalize {
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn reads(&self) -> &'static [&'static str] {
@@ -158,9 +158,11 @@ impl Normalize {
             master.source_meter.add(&planes);
             master.pcm_digest.add(&planes);
             context.check()?;
-            master.examiner.add(&planes);
+            let mono = source.probe().layout.downmix(&planes);
             context.check()?;
-            let channels = self.mix(planes, source.probe().layout);
+            master.examiner.add(&planes, &mono);
+            context.check()?;
+            let channels = self.mix(planes, mono);
             context.check()?;
             let stretch: Vec<_> = channels.into_iter().map(|channel| resampler.resample(channel)).collect();
             master.meter.add(&stretch);
@@ -184,15 +186,15 @@ impl Normalize {
             stretches: Vec::new(),
             meter: Meter::new(sample_rate, layout),
             source_meter: Meter::new(source.sample_rate, source.layout),
-            examiner: Examiner::new(source.sample_rate, source.layout),
+            examiner: Examiner::new(source.sample_rate),
             pcm_digest: PcmDigest::new(source.sample_rate, source.layout.channels()),
             source_frames: 0,
         }
     }
 
-    fn mix(&self, planes: Planes, layout: Layout) -> Vec<Vec<f64>> {
+    fn mix(&self, planes: Planes, mono: Vec<f64>) -> Vec<Vec<f64>> {
         match self.channels {
-            Channels::Mono => vec![layout.downmix(&planes)],
+            Channels::Mono => vec![mono],
             Channels::Keep => {
                 planes.into_iter().map(|plane| plane.into_iter().map(f64::from).collect()).collect()
             }
@@ -289,7 +291,10 @@ impl Master {
 
 /// The nearest 24-bit sample, halves away from zero; what is beyond full scale is clipped.
 fn to_24_bit(sample: f64) -> i32 {
-    (sample * 8_388_608.0).round().clamp(f64::from(MIN_SAMPLE), f64::from(MAX_SAMPLE)) as i32
+    /// The number next to a half: with a half, what lies just below one would be rounded up.
+    const HALF: f64 = 0.5_f64.next_down();
+    let sample = sample * 8_388_608.0;
+    (sample + HALF.copysign(sample)).clamp(f64::from(MIN_SAMPLE), f64::from(MAX_SAMPLE)) as i32
 }
 
 #[cfg(test)]

@@ -1,26 +1,16 @@
 //! Copies are found whatever was done to them, and two recordings are never taken for one.
 
-use std::io::Cursor;
-
-use taqsim::signal::decode::Source;
 use taqsim::signal::duplicates::{Fingerprint, find_pairs};
-use taqsim::signal::layout::Layout;
-use taqsim::signal::quality::Examiner;
 
 use crate::sounds::{encoded, plucks, wav};
+use crate::{examiner_of, examiner_of_samples};
 
 fn fingerprint(file: Vec<u8>) -> Fingerprint {
-    let mut source = Source::open(Cursor::new(file)).unwrap();
-    let (rate, layout) = (source.probe().sample_rate, source.probe().layout);
-    let mut examiner = Examiner::new(rate, layout);
-    examiner.add(&source.decode_all().unwrap());
-    examiner.fingerprint()
+    examiner_of(file).fingerprint()
 }
 
 fn fingerprint_of(samples: &[f64]) -> Fingerprint {
-    let mut examiner = Examiner::new(44_100, Layout::new(1, 0));
-    examiner.add(&[samples.iter().map(|sample| *sample as f32).collect()]);
-    examiner.fingerprint()
+    examiner_of_samples(samples).fingerprint()
 }
 
 /// What is done to a recording: ffmpeg's arguments, and the extension of the file.

@@ -13,25 +13,37 @@ use std::io::Cursor;
 use std::path::PathBuf;
 
 use taqsim::signal::decode::Source;
-use taqsim::signal::layout::Layout;
 use taqsim::signal::quality::{Examiner, Quality};
 
 use crate::sounds::{Rng, drums, encoded, plucks, wav};
 
 /// What is measured of encoded audio.
 pub(crate) fn examine(file: Vec<u8>) -> Quality {
+    examiner_of(file).finish()
+}
+
+/// An examiner that has heard a file.
+pub(crate) fn examiner_of(file: Vec<u8>) -> Examiner {
     let mut source = Source::open(Cursor::new(file)).unwrap();
     let (rate, layout) = (source.probe().sample_rate, source.probe().layout);
-    let mut examiner = Examiner::new(rate, layout);
-    examiner.add(&source.decode_all().unwrap());
-    examiner.finish()
+    let planes = source.decode_all().unwrap();
+    let mut examiner = Examiner::new(rate);
+    examiner.add(&planes, &layout.downmix(&planes));
+    examiner
+}
+
+/// An examiner that has heard samples at 44.1 kHz.
+pub(crate) fn examiner_of_samples(samples: &[f64]) -> Examiner {
+    let mut examiner = Examiner::new(44_100);
+    let plane: Vec<f32> = samples.iter().map(|sample| *sample as f32).collect();
+    let mono: Vec<f64> = plane.iter().copied().map(f64::from).collect();
+    examiner.add(&[plane], &mono);
+    examiner
 }
 
 /// What is measured of samples at 44.1 kHz.
 fn measured(samples: &[f64]) -> Quality {
-    let mut examiner = Examiner::new(44_100, Layout::new(1, 0));
-    examiner.add(&[samples.iter().map(|sample| *sample as f32).collect()]);
-    examiner.finish()
+    examiner_of_samples(samples).finish()
 }
 
 #[test]

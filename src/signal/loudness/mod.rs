@@ -11,6 +11,7 @@ mod weighting;
 
 use self::true_peak::Interpolator;
 use self::weighting::k_weighting;
+use super::WideLanes;
 use super::layout::Layout;
 
 /// Measures stretches of audio as one programme.
@@ -70,13 +71,15 @@ impl Meter {
     pub fn add<S: Copy + Into<f64>>(&mut self, planes: &[Vec<S>]) {
         let frames = planes.iter().map(Vec::len).min().unwrap_or(0);
         let mut steps = vec![0.0; frames / self.hop * STEPS_PER_HOP];
-        for (channel, plane) in planes.iter().enumerate() {
+        for plane in planes {
             self.peak = self.interpolator.peak(plane, self.peak);
-            let weight = self.layout.loudness_weight(channel);
-            if weight > 0.0 {
-                self.add_power(plane, weight, &mut steps);
-            }
         }
+        let weighted =
+            planes.iter().enumerate().map(|(i, plane)| (&plane[..frames], self.layout.loudness_weight(i)));
+        let heard: Vec<_> = weighted.filter(|(_, weight)| *weight > 0.0).collect();
+        let (pairs, rest) = heard.as_chunks::<2>();
+        pairs.iter().for_each(|pair| self.add_power(*pair, &mut steps));
+        rest.iter().for_each(|channel| self.add_power([*channel], &mut steps));
         self.add_steps(&steps);
     }
 
@@ -117,19 +120,18 @@ impl Meter {
         self.blocks.is_empty()
     }
 
-    /// Adds the weighted power of each step of the whole hops of `plane`.
-    fn add_power<S: Copy + Into<f64>>(&self, plane: &[S], weight: f64, steps: &mut [f64]) {
+    /// Adds the weighted power of each step of the whole hops of some channels, each with its weight.
+    fn add_power<S: Copy + Into<f64>, const N: usize>(&self, channels: [(&[S], f64); N], steps: &mut [f64]) {
         let [mut shelf, mut high_pass] = k_weighting(self.sample_rate);
-        let hops = plane.chunks_exact(self.hop).zip(steps.chunks_exact_mut(STEPS_PER_HOP));
-        for (hop, powers) in hops {
+        for (hop, powers) in steps.chunks_exact_mut(STEPS_PER_HOP).enumerate() {
+            let hops = channels.map(|(samples, _)| &samples[hop * self.hop..(hop + 1) * self.hop]);
             for (step, power) in powers.iter_mut().enumerate() {
-                let mut sum = 0.0;
-                for &sample in &hop[step * hop.len() / STEPS_PER_HOP..(step + 1) * hop.len() / STEPS_PER_HOP]
-                {
-                    let weighted = high_pass.next(shelf.next(sample.into()));
+                let mut sum = WideLanes::default();
+                for i in step * self.hop / STEPS_PER_HOP..(step + 1) * self.hop / STEPS_PER_HOP {
+                    let weighted = high_pass.next(shelf.next(WideLanes(hops.map(|hop| hop[i].into()))));
                     sum += weighted * weighted;
                 }
-                *power += weight * sum;
+                channels.iter().zip(sum.0).for_each(|((_, weight), sum)| *power += weight * sum);
             }
             shelf.settle();
             high_pass.settle();
@@ -142,13 +144,22 @@ impl Meter {
         self.blocks.extend(mean_powers(&hops, HOPS_PER_BLOCK, self.hop));
         self.short_terms.extend(mean_powers(&hops, HOPS_PER_SHORT_TERM, self.hop));
         let largest = |hops: usize, least: f64| {
-            let powers = steps.windows(hops * STEPS_PER_HOP).map(|window| window.iter().sum::<f64>());
+            let powers = sums_of_windows(steps, hops * STEPS_PER_HOP).into_iter();
             powers.map(|power| power / (hops * self.hop) as f64).fold(least, f64::max)
         };
         let momentary = largest(HOPS_PER_BLOCK, self.momentary_max);
         self.short_term_max = largest(HOPS_PER_SHORT_TERM, self.short_term_max);
         self.momentary_max = momentary;
     }
+}
+
+/// The sum of each window of `length` values. Many are added up side by side, each in the order of its values.
+fn sums_of_windows(values: &[f64], length: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; (values.len() + 1).saturating_sub(length)];
+    for first in 0..length {
+        sums.iter_mut().zip(&values[first.min(values.len())..]).for_each(|(sum, value)| *sum += value);
+    }
+    sums
 }
 
 /// The mean power of every `count` hops that follow one another, each of `length` frames.

@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use crate::signal::widest::with_widest_registers;
+
 /// Finds peaks between samples: four times oversampling (annex 2), twice from 96 kHz on, none from 192 kHz
 /// on, by 48 taps of a sinc under a Hann window, as libebur128 has it.
 #[derive(Debug, Clone)]
@@ -36,19 +38,34 @@ impl Interpolator {
     /// is larger.
     pub(super) fn peak<S: Copy + Into<f64>>(&self, plane: &[S], least: f64) -> f64 {
         let mut peak = least;
-        for start in (0..plane.len() + TAPS).step_by(BATCH) {
-            let window = window(plane, start);
-            let highest = magnitude(&window);
-            if highest * self.most > peak {
-                let rows = self.rows.iter().map(|row| magnitude(&interpolate(row, &window)));
-                peak = rows.fold(peak.max(highest), f64::max);
-            }
+        with_widest_registers(
+            #[inline(always)]
+            || {
+                for start in (0..plane.len() + TAPS).step_by(BATCH) {
+                    peak = self.peak_of_batch(plane, start, peak);
+                }
+            },
+        );
+        peak
+    }
+
+    #[inline(always)]
+    fn peak_of_batch<S: Copy + Into<f64>>(&self, plane: &[S], start: usize, least: f64) -> f64 {
+        let window = window(plane, start);
+        let highest = magnitude(&window);
+        if highest * self.most <= least {
+            return least;
+        }
+        let mut peak = least.max(highest);
+        for row in &self.rows {
+            peak = peak.max(magnitude(&interpolate(row, &window)));
         }
         peak
     }
 }
 
 /// The samples that [`BATCH`] outputs from `start` on are made of: those up to and without `start`.
+#[inline(always)]
 fn window<S: Copy + Into<f64>>(plane: &[S], start: usize) -> [f64; BATCH + TAPS] {
     let sample = |at: usize| at.checked_sub(TAPS).and_then(|at| plane.get(at)).map_or(0.0, |&s| s.into());
     if let Some(inside) = start.checked_sub(TAPS).and_then(|from| plane.get(from..start + BATCH)) {
@@ -59,6 +76,7 @@ fn window<S: Copy + Into<f64>>(plane: &[S], start: usize) -> [f64; BATCH + TAPS]
     std::array::from_fn(|n| sample(start + n))
 }
 
+#[inline(always)]
 fn interpolate(row: &[f64; TAPS], window: &[f64; BATCH + TAPS]) -> [f64; BATCH] {
     let mut outputs = [0.0; BATCH];
     for (tap, weight) in row.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
@@ -69,8 +87,20 @@ fn interpolate(row: &[f64; TAPS], window: &[f64; BATCH + TAPS]) -> [f64; BATCH] 
     outputs
 }
 
-fn magnitude(samples: &[f64]) -> f64 {
-    samples.iter().fold(0.0, |peak, sample| if sample.abs() > peak { sample.abs() } else { peak })
+#[inline(always)]
+fn magnitude<const N: usize>(samples: &[f64; N]) -> f64 {
+    let larger = |peak: f64, sample: f64| if sample > peak { sample } else { peak };
+    // The largest is the same in any order.
+    let (eights, rest) = samples.as_chunks::<8>();
+    let mut peaks = [0.0; 8];
+    for samples in eights {
+        peaks = std::array::from_fn(|i| larger(peaks[i], samples[i].abs()));
+    }
+    let mut peak = 0.0;
+    for sample in peaks.iter().chain(rest) {
+        peak = larger(peak, sample.abs());
+    }
+    peak
 }
 
 /// The taps for `place` / `factor` of the way between two samples, in the middle of a row.

@@ -52,7 +52,7 @@ impl Hum {
     }
 
     pub(super) fn add(&mut self, samples: &[f32]) {
-        let halver = Halver::short();
+        let halver = Halver::half_band(0.8, 80.0);
         let low = (1..self.n_halvings).fold(halver.halve(samples, 1.0), |low, _| halver.halve(&low, 1.0));
         let low: Vec<f64> = low.into_iter().map(f64::from).collect();
         let frames = whole_frames(low.len(), FRAME, HOP);

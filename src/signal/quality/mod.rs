@@ -34,7 +34,6 @@ use self::percussion::Percussion;
 use self::single_line::SingleLine;
 use super::Halver;
 use super::duplicates::{Fingerprint, Fingerprinter};
-use super::layout::Layout;
 
 /// What was measured of a clip. A measure that has no meaning for it is none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -80,7 +79,6 @@ pub struct Quality {
 /// Measures stretches of audio as one recording. None of them runs into the next.
 #[derive(Debug, Clone)]
 pub struct Examiner {
-    layout: Layout,
     sample_rate: f64,
     n_halvings: u32,
     clipping: Clipping,
@@ -104,7 +102,7 @@ const HIGHEST_RATE: f64 = 32_000.0;
 
 impl Examiner {
     /// For audio of `sample_rate` Hz.
-    pub fn new(sample_rate: u32, layout: Layout) -> Self {
+    pub fn new(sample_rate: u32) -> Self {
         let sample_rate = f64::from(sample_rate.max(1));
         let (mut low_rate, mut n_halvings) = (sample_rate, 0);
         while low_rate > HIGHEST_RATE {
@@ -112,7 +110,6 @@ impl Examiner {
             n_halvings += 1;
         }
         Self {
-            layout,
             sample_rate,
             n_halvings,
             clipping: Clipping::default(),
@@ -131,17 +128,16 @@ impl Examiner {
         }
     }
 
-    /// Adds one stretch of audio, one vector of samples per channel; full scale is 1.
-    pub fn add(&mut self, planes: &[Vec<f32>]) {
+    /// Adds one stretch of audio, one vector of samples per channel, and their mean ([`super::layout::Layout::downmix`]); full scale is 1.
+    pub fn add(&mut self, planes: &[Vec<f32>], mono: &[f64]) {
         self.clipping.add(planes);
         self.offset.add(planes);
         self.correlation.add(planes);
         self.bits.add(planes);
-        let mono = self.layout.downmix(planes);
-        self.edges.add(&mono, self.sample_rate);
-        self.clicks.add(&mono);
-        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.add(&mono));
-        self.add_low(&self.halved(&mono));
+        self.edges.add(mono, self.sample_rate);
+        self.clicks.add(mono);
+        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.add(mono));
+        self.add_low(&self.halved(mono));
     }
 
     /// What was measured of all stretches.
@@ -181,9 +177,11 @@ impl Examiner {
     }
 
     fn halved(&self, mono: &[f64]) -> Vec<f32> {
-        let halver = Halver::even();
-        let mono = mono.iter().map(|sample| *sample as f32).collect();
-        (0..self.n_halvings).fold(mono, |low: Vec<f32>, _| halver.halve(&low, 1.0))
+        let halver = Halver::half_band(0.8, 120.0);
+        if self.n_halvings == 0 {
+            return mono.iter().map(|sample| *sample as f32).collect();
+        }
+        (1..self.n_halvings).fold(halver.halve(mono, 1.0), |low, _| halver.halve(&low, 1.0))
     }
 
     fn add_low(&mut self, low: &[f32]) {
@@ -221,8 +219,8 @@ mod tests {
         for n in [0, 1, 2, 7, 511, 2049, 30_000] {
             for channels in [1, 2, 3] {
                 for rate in [1, 1000, 8000, 44_100, 192_000, 768_000] {
-                    let mut examiner = Examiner::new(rate, Layout::new(channels, 0));
-                    examiner.add(&vec![vec![0.0; n]; usize::from(channels)]);
+                    let mut examiner = Examiner::new(rate);
+                    examiner.add(&vec![vec![0.0; n]; channels], &vec![0.0; n]);
                     let quality = examiner.finish();
                     assert_eq!((quality.clipping, quality.clicks_per_minute), (0.0, 0.0));
                     assert_eq!(
@@ -246,8 +244,9 @@ mod tests {
     #[test]
     fn stretches_do_not_run_together() {
         let tone = |n: u32| (0..n).map(|i| (0.05 * i as f32).sin() * 0.5).collect::<Vec<f32>>();
-        let mut apart = Examiner::new(44_100, Layout::new(1, 0));
-        (0..3).for_each(|_| apart.add(&[tone(44_100)]));
+        let (mut apart, mono) =
+            (Examiner::new(44_100), tone(44_100).into_iter().map(f64::from).collect::<Vec<_>>());
+        (0..3).for_each(|_| apart.add(&[tone(44_100)], &mono));
         let quality = apart.finish();
         // A jump from one stretch to the next would be a click.
         assert_eq!(quality.clicks_per_minute, 0.0);

@@ -50,7 +50,7 @@ impl Default for ConstantQ {
 
 impl Stage for ConstantQ {
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn reads(&self) -> &'static [&'static str] {

@@ -50,7 +50,7 @@ impl Default for Fingerprint {
 
 impl Stage for Fingerprint {
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn reads(&self) -> &'static [&'static str] {
