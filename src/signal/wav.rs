@@ -123,6 +123,52 @@ impl WavHeader {
     }
 }
 
+/// A WAV file in the making: its samples are added block by block.
+#[derive(Debug)]
+pub struct WavWriter {
+    bytes: Vec<u8>,
+    /// Bytes of the whole file.
+    length: usize,
+}
+
+impl WavWriter {
+    /// A file of `n_samples` interleaved samples: a `fmt ` and a `data` chunk. More than two channels get the extensible
+    /// header, which names their loudspeakers.
+    ///
+    /// # Errors
+    /// When these are more samples than a WAV file can hold (4 GiB).
+    pub fn new(sample_rate: u32, layout: Layout, n_samples: usize) -> Result<Self> {
+        let format = format_chunk(sample_rate, layout);
+        let data = n_samples.checked_mul(BYTES_PER_SAMPLE).ok_or_else(too_long)?;
+        let padded = data + data % 2;
+        let riff = u32::try_from(padded + format.len() + 20).map_err(|_| too_long())?;
+        let length = riff as usize + 8;
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend(b"RIFF");
+        bytes.extend(riff.to_le_bytes());
+        bytes.extend(b"WAVEfmt ");
+        bytes.extend((format.len() as u32).to_le_bytes());
+        bytes.extend(format);
+        bytes.extend(b"data");
+        bytes.extend((data as u32).to_le_bytes());
+        Ok(Self { bytes, length })
+    }
+
+    /// Adds interleaved samples, each within 24 bits.
+    pub fn add(&mut self, samples: &[i32]) {
+        self.bytes.extend(samples.iter().flat_map(|sample| {
+            let [low, middle, high, _] = sample.to_le_bytes();
+            [low, middle, high]
+        }));
+    }
+
+    /// The file's bytes; silence stands for samples that were not added.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.bytes.resize(self.length, 0);
+        self.bytes
+    }
+}
+
 /// Audio as a WAV file holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pcm {
@@ -154,30 +200,14 @@ impl Pcm {
         self.in_frames(range, |frame| mean(frame, &heard))
     }
 
-    /// The file's bytes: a `fmt ` and a `data` chunk. More than two channels get the extensible header,
-    /// which names their loudspeakers.
+    /// The file's bytes, as [`WavWriter`] makes them.
     ///
     /// # Errors
-    /// When there are more samples than a WAV file can hold (4 GiB).
+    /// As [`WavWriter::new`].
     pub fn to_wav(&self) -> Result<Vec<u8>> {
-        let format = self.format_chunk();
-        let data = self.samples.len().checked_mul(BYTES_PER_SAMPLE).ok_or_else(too_long)?;
-        let padded = data + data % 2;
-        let riff = u32::try_from(padded + format.len() + 20).map_err(|_| too_long())?;
-        let mut bytes = Vec::with_capacity(riff as usize + 8);
-        bytes.extend(b"RIFF");
-        bytes.extend(riff.to_le_bytes());
-        bytes.extend(b"WAVEfmt ");
-        bytes.extend((format.len() as u32).to_le_bytes());
-        bytes.extend(format);
-        bytes.extend(b"data");
-        bytes.extend((data as u32).to_le_bytes());
-        bytes.extend(self.samples.iter().flat_map(|sample| {
-            let [low, middle, high, _] = sample.to_le_bytes();
-            [low, middle, high]
-        }));
-        bytes.resize(riff as usize + 8, 0);
-        Ok(bytes)
+        let mut wav = WavWriter::new(self.sample_rate, self.layout, self.samples.len())?;
+        wav.add(&self.samples);
+        Ok(wav.finish())
     }
 
     /// Reads what [`Pcm::to_wav`] wrote.
@@ -198,27 +228,27 @@ impl Pcm {
         let frames = self.samples.chunks_exact(self.stride()).skip(range.start);
         frames.take(range.end.saturating_sub(range.start)).map(value).collect()
     }
+}
 
-    fn format_chunk(&self) -> Vec<u8> {
-        let channels = self.layout.channels();
-        let plain = channels <= 2;
-        let block = u32::from(channels) * BYTES_PER_SAMPLE as u32;
-        let mut chunk = Vec::with_capacity(40);
-        chunk.extend(if plain { PCM } else { EXTENSIBLE }.to_le_bytes());
-        chunk.extend(channels.to_le_bytes());
-        chunk.extend(self.sample_rate.to_le_bytes());
-        chunk.extend(self.sample_rate.saturating_mul(block).to_le_bytes());
-        chunk.extend((block as u16).to_le_bytes());
+fn format_chunk(sample_rate: u32, layout: Layout) -> Vec<u8> {
+    let channels = layout.channels();
+    let plain = channels <= 2;
+    let block = u32::from(channels) * BYTES_PER_SAMPLE as u32;
+    let mut chunk = Vec::with_capacity(40);
+    chunk.extend(if plain { PCM } else { EXTENSIBLE }.to_le_bytes());
+    chunk.extend(channels.to_le_bytes());
+    chunk.extend(sample_rate.to_le_bytes());
+    chunk.extend(sample_rate.saturating_mul(block).to_le_bytes());
+    chunk.extend((block as u16).to_le_bytes());
+    chunk.extend(24u16.to_le_bytes());
+    if !plain {
+        chunk.extend(22u16.to_le_bytes());
         chunk.extend(24u16.to_le_bytes());
-        if !plain {
-            chunk.extend(22u16.to_le_bytes());
-            chunk.extend(24u16.to_le_bytes());
-            chunk.extend(self.layout.mask().to_le_bytes());
-            chunk.extend(PCM.to_le_bytes());
-            chunk.extend(SUB_FORMAT_TAIL);
-        }
-        chunk
+        chunk.extend(layout.mask().to_le_bytes());
+        chunk.extend(PCM.to_le_bytes());
+        chunk.extend(SUB_FORMAT_TAIL);
     }
+    chunk
 }
 
 /// The mean of these channels of a frame, in \[-1, 1).

@@ -11,7 +11,7 @@ use crate::signal::layout::Layout;
 use crate::signal::loudness::Meter;
 use crate::signal::quality::{Examiner, Quality};
 use crate::signal::resample::Resampler;
-use crate::signal::wav::{MAX_SAMPLE, MIN_SAMPLE, Pcm};
+use crate::signal::wav::{MAX_SAMPLE, MIN_SAMPLE, WavWriter};
 
 /// Decodes a clip's ranges into its master: WAV, 24-bit.
 ///
@@ -113,7 +113,7 @@ impl Stage for Normalize {
         drop(source);
         context.check()?;
         let fingerprint = master.examiner.fingerprint().to_bytes();
-        let audio = master.into_pcm(gain_db).to_wav()?;
+        let audio = master.into_wav(gain_db)?;
         Ok(vec![
             ("audio", audio),
             ("ranges", pieces.to_bytes()),
@@ -275,19 +275,32 @@ impl Master {
         Quality { used_bits: quality.used_bits.filter(|_| source.bit_depth.is_some()), ..quality }
     }
 
-    /// The stretches end to end, multiplied by the gain and rounded.
-    fn into_pcm(self, gain_db: f64) -> Pcm {
+    /// The stretches end to end, multiplied by the gain and rounded, as a WAV file.
+    fn into_wav(self, gain_db: f64) -> Result<Vec<u8>> {
         let gain = libm::pow(10.0, gain_db / 20.0);
-        let frames: usize = self.stretches.iter().filter_map(|stretch| stretch.first()).map(Vec::len).sum();
-        let mut samples = Vec::with_capacity(frames * usize::from(self.layout.channels()));
+        let n_samples = self.stretches.iter().flatten().map(Vec::len).sum();
+        let mut wav = WavWriter::new(self.sample_rate, self.layout, n_samples)?;
+        let mut block = Vec::new();
         for stretch in self.stretches {
-            for frame in 0..stretch.first().map_or(0, Vec::len) {
-                samples.extend(stretch.iter().map(|channel| to_24_bit(channel[frame] * gain)));
+            let n_frames = stretch.first().map_or(0, Vec::len);
+            for first in (0..n_frames).step_by(FRAMES_AT_ONCE) {
+                block.clear();
+                let frames = first..(first + FRAMES_AT_ONCE).min(n_frames);
+                match &stretch[..] {
+                    [mono] => block.extend(mono[frames].iter().map(|sample| to_24_bit(sample * gain))),
+                    channels => block.extend(frames.flat_map(|frame| {
+                        channels.iter().map(move |channel| to_24_bit(channel[frame] * gain))
+                    })),
+                }
+                wav.add(&block);
             }
         }
-        Pcm { sample_rate: self.sample_rate, layout: self.layout, samples }
+        Ok(wav.finish())
     }
 }
+
+/// Frames that are rounded at a time.
+const FRAMES_AT_ONCE: usize = 4096;
 
 /// The nearest 24-bit sample, halves away from zero; what is beyond full scale is clipped.
 fn to_24_bit(sample: f64) -> i32 {

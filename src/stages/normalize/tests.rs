@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::signal::wav::Pcm;
 use crate::stages::Input;
 
 const KEEP: Normalize = Normalize {
