@@ -2,7 +2,8 @@
 
 use std::f64::consts::PI;
 
-use super::{LANES, LaneFft, Lanes, WideLanes};
+use super::widest::with_widest_registers;
+use super::{Complex, LANES, LaneFft, Lanes, WideLanes};
 use crate::error::{Error, Result};
 
 /// The power spectra of overlapping frames, eight at a time: periodic Hann window, frames centred on multiples of the
@@ -56,16 +57,34 @@ impl Stft {
     pub fn power(&mut self, samples: &[f64], first: usize) -> &[Lanes] {
         let frames = self.cutter.cut(samples, first, self.window.len(), self.hop);
         for half in [0, HALF] {
-            for ((weighted, lanes), weight) in self.weighted.iter_mut().zip(&*frames).zip(&self.window) {
-                *weighted = WideLanes(std::array::from_fn(|i| f64::from(lanes.0[half + i]) * weight));
-            }
+            with_widest_registers(
+                #[inline(always)]
+                || weigh(frames, half, &self.window, &mut self.weighted),
+            );
             let spectra = self.fft.transform(&self.weighted);
-            for (power, [re, im]) in self.power.iter_mut().zip(spectra) {
-                let of_half = *re * *re + *im * *im;
-                power.0[half..half + HALF].iter_mut().zip(of_half.0).for_each(|(out, of)| *out = of as f32);
-            }
+            with_widest_registers(
+                #[inline(always)]
+                || set_power(spectra, half, &mut self.power),
+            );
         }
         &self.power
+    }
+}
+
+/// Half of the frames, from lane `half` on, under a window.
+#[inline(always)]
+fn weigh(frames: &[Lanes], half: usize, window: &[f64], weighted: &mut [WideLanes<HALF>]) {
+    for ((weighted, lanes), weight) in weighted.iter_mut().zip(frames).zip(window) {
+        *weighted = WideLanes(std::array::from_fn(|i| f64::from(lanes.0[half + i]) * weight));
+    }
+}
+
+/// Writes the power of these spectra to half of the lanes, from lane `half` on.
+#[inline(always)]
+fn set_power(spectra: &[Complex<WideLanes<HALF>>], half: usize, power: &mut [Lanes]) {
+    for (power, [re, im]) in power.iter_mut().zip(spectra) {
+        let of_half = *re * *re + *im * *im;
+        power.0[half..half + HALF].iter_mut().zip(of_half.0).for_each(|(out, of)| *out = of as f32);
     }
 }
 

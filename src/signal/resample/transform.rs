@@ -6,6 +6,8 @@
 use std::array;
 use std::f64::consts::PI;
 
+use crate::signal::widest::with_widest_registers;
+
 /// Blocks that are transformed side by side.
 pub(super) const LANES: usize = 4;
 
@@ -58,13 +60,16 @@ impl Transform {
 
     fn pass(&self, radix: usize, n: usize, stride: usize, from: &[Numbers], to: &mut [Numbers]) {
         let twiddles = &self.twiddles;
-        match radix {
-            2 => pass(n, stride, twiddles, from, to, of_two),
-            3 => pass(n, stride, twiddles, from, to, of_odd::<3, 1>()),
-            4 => pass(n, stride, twiddles, from, to, of_four),
-            5 => pass(n, stride, twiddles, from, to, of_odd::<5, 2>()),
-            _ => pass(n, stride, twiddles, from, to, of_odd::<7, 3>()),
-        }
+        with_widest_registers(
+            #[inline(always)]
+            || match radix {
+                2 => pass(n, stride, twiddles, from, to, of_two),
+                3 => pass(n, stride, twiddles, from, to, of_odd::<3, 1>()),
+                4 => pass(n, stride, twiddles, from, to, of_four),
+                5 => pass(n, stride, twiddles, from, to, of_odd::<5, 2>()),
+                _ => pass(n, stride, twiddles, from, to, of_odd::<7, 3>()),
+            },
+        );
     }
 }
 
@@ -117,6 +122,7 @@ fn of_odd<const R: usize, const H: usize>() -> impl Fn([Numbers; R]) -> [Numbers
         let angle = -2.0 * PI * k as f64 / R as f64;
         (libm::cos(angle), libm::sin(angle))
     });
+    #[inline(always)]
     move |x| {
         let sums: [Numbers; H] = array::from_fn(|j| sum(x[j + 1], x[R - 1 - j]));
         let turned: [Numbers; H] = array::from_fn(|j| quarter_turn(difference(x[j + 1], x[R - 1 - j])));
