@@ -51,7 +51,7 @@ def draw(module, gain=1.5, seed=""):
         with torch.no_grad():
             drawn = drawn_like(name, tensor, numbers, gain)
             if drawn is not None:
-                tensor.copy_(torch.from_numpy(np.ascontiguousarray(drawn)).to(tensor.dtype))
+                tensor.copy_(torch.as_tensor(drawn, dtype=tensor.dtype).reshape(tensor.shape))
 
 
 def drawn_like(name, tensor, numbers, gain):
@@ -72,6 +72,14 @@ def drawn_like(name, tensor, numbers, gain):
     if any(word in name for word in ("embeddings.weight", "token", "pos_embed", "position", "rel_attn_embed", "_const")):
         return 0.7 * numbers
     return gain * numbers / np.sqrt(np.prod(tensor.shape[1:]))
+
+
+def fit_norm(norm, features):
+    """Running statistics about those of features (time, bands), as training leaves them, so that what is normed is about 1."""
+    random = np.random.RandomState(7)
+    mean, deviation = features.double().mean(0).numpy(), features.double().std(0).numpy()
+    norm.running_mean.copy_(torch.from_numpy(mean + 0.3 * deviation * random.standard_normal(mean.shape)))
+    norm.running_var.copy_(torch.from_numpy((deviation * np.exp(0.3 * random.standard_normal(mean.shape))) ** 2))
 
 
 def tap(model, blocks):
@@ -96,15 +104,18 @@ def tap(model, blocks):
     return taps
 
 
-def run(model, blocks_of, forward, dtype=torch.float64):
-    """The hidden states, final and pooled output of a model, without the batch's dimension."""
+def run(model, blocks_of, forward, dtype=torch.float64, n_special=0):
+    """The hidden states, final and pooled output of a model, without the batch's dimension.
+
+    The first `n_special` tokens are not of a time, and are left out of the mean.
+    """
     model = copy.deepcopy(model).eval().to(dtype)
     taps = tap(model, blocks_of(model))
     with torch.no_grad():
         final = forward(model, dtype)
     goldens = {f"hidden.{number}": state.squeeze(0) for number, state in sorted(taps.items())}
     goldens["final"] = final.squeeze(0)
-    goldens["pooled"] = goldens["final"].mean(0)
+    goldens["pooled"] = goldens["final"][n_special:].mean(0)
     return goldens
 
 
@@ -131,10 +142,10 @@ def share(a, b):
     return float((a.double() - b.double()).abs().max() / max(1.0, float(b.double().abs().max())))
 
 
-def expect_teeth(model, blocks_of, forward, has_gelu=True):
+def expect_teeth(model, blocks_of, forward, has_gelu=True, n_special=0):
     """Stops where f32 cannot meet the tolerance, or a wrong GELU would."""
-    exact = run(model, blocks_of, forward)
-    single = run(model, blocks_of, forward, torch.float32)
+    exact = run(model, blocks_of, forward, n_special=n_special)
+    single = run(model, blocks_of, forward, torch.float32, n_special)
     worst = max(share(single[name], exact[name]) for name in exact)
     pooled = float((single["pooled"].double() - exact["pooled"]).abs().max())
     assert worst < TOLERANCE / 2, f"f32 itself is {worst:.1e} off"
