@@ -10,6 +10,7 @@ written as f32. `hidden.0` is what the first block is given, `hidden.K` what blo
 the last norm, and `pooled` the mean of `final` over time.
 """
 
+import contextlib
 import copy
 import json
 import zlib
@@ -18,6 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
+
+# The last torchaudio will not be imported beside a PyTorch of another CUDA, though none is used here.
+torch.version.cuda = None
 
 ROOT = Path(__file__).resolve().parents[2] / "checkpoints"
 
@@ -174,6 +178,24 @@ def write(name, waveform, frontend, goldens, layers, extra=None):
     size = sum(path.stat().st_size for path in folder.iterdir())
     assert size < MOST_BYTES, f"{name} has {size} bytes"
     print(f"{name}: {size} bytes; " + ", ".join(f"{key} {list(value.shape)}" for key, value in as_f32.items()))
+
+
+def save(name, model, prefix="", leave_out=()):
+    """Saves a model that has no `save_pretrained`, its tensors named as its own package names them."""
+    state = model.state_dict()
+    tensors = {prefix + key: value.contiguous().clone() for key, value in state.items() if not key.startswith(tuple(leave_out))}
+    (ROOT / name).mkdir(parents=True, exist_ok=True)
+    save_file(tensors, ROOT / name / "model.safetensors", metadata={"format": "pt"})
+
+
+@contextlib.contextmanager
+def in_f64():
+    """Front ends of PyTorch compute in f64 here, so that faint bins are not blurred by loud ones."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def write_json(folder, name, values):
