@@ -68,11 +68,12 @@ def drawn_like(name, tensor, numbers, gain):
         return np.exp(0.5 * numbers)
     if is_buffer:
         return None
+    if last == "alpha":
+        return np.exp(0.3 * numbers)
     if last in ("original0", "weight_g"):
         return np.abs(tensor.detach().numpy()) * np.exp(0.3 * numbers)
     if tensor.ndim <= 1 or min(tensor.shape) == max(tensor.shape) == 1:
-        is_scale = last in ("weight", "alpha")
-        return 1.0 + 0.3 * numbers if is_scale else 0.3 * numbers
+        return 1.0 + 0.3 * numbers if last == "weight" else 0.3 * numbers
     if any(word in name for word in ("embeddings.weight", "token", "pos_embed", "position", "rel_attn_embed", "_const")):
         return 0.7 * numbers
     return gain * numbers / np.sqrt(np.prod(tensor.shape[1:]))
