@@ -1,4 +1,4 @@
-//! The mel scale: filters, MFCCs and their deltas, as librosa 0.11 defines them.
+//! The mel scale: filters, MFCCs and their deltas, as librosa 0.11 defines them; filters also as others do.
 
 use std::f64::consts::PI;
 
@@ -17,30 +17,47 @@ struct Filter {
     weights: Vec<f32>,
 }
 
+/// How mel filters lie over the frequencies, and how high they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MelShape {
+    /// Evenly on Slaney's scale, of unit area (`librosa.filters.mel`).
+    Slaney,
+    /// Evenly on HTK's scale, of unit area (`librosa.filters.mel(htk=True)`).
+    Htk,
+    /// Evenly on HTK's scale, 1 in the middle (`torchaudio.functional.melscale_fbanks`).
+    Torchaudio,
+    /// Evenly on HTK's scale, on which their sides are straight too, 1 in the middle
+    /// (`torchaudio.compliance.kaldi.get_mel_banks`).
+    Kaldi,
+}
+
 impl MelFilters {
     /// `n_mels` filters from 0 Hz to half of `sample_rate` (Hz), over the `n_fft / 2 + 1` bins of a spectrum, on
     /// Slaney's scale.
     pub fn new(sample_rate: f64, n_fft: usize, n_mels: usize) -> Self {
-        Self::on_scale(sample_rate, n_fft, n_mels, hz_to_mel, mel_to_hz)
+        Self::between(sample_rate, n_fft, n_mels, [0.0, sample_rate / 2.0], MelShape::Slaney)
     }
 
     /// As [`MelFilters::new`], on the scale of HTK (`htk=True`).
     pub fn htk(sample_rate: f64, n_fft: usize, n_mels: usize) -> Self {
-        Self::on_scale(sample_rate, n_fft, n_mels, hz_to_htk_mel, htk_mel_to_hz)
+        Self::between(sample_rate, n_fft, n_mels, [0.0, sample_rate / 2.0], MelShape::Htk)
     }
 
-    fn on_scale(
+    /// As [`MelFilters::new`], of a shape and between two frequencies, Hz.
+    pub fn between(
         sample_rate: f64,
         n_fft: usize,
         n_mels: usize,
-        to_mel: fn(f64) -> f64,
-        to_hz: fn(f64) -> f64,
+        [lowest, highest]: [f64; 2],
+        shape: MelShape,
     ) -> Self {
-        let top = to_mel(sample_rate / 2.0);
-        let edge = |i: usize| to_hz(top * i as f64 / (n_mels + 1) as f64);
-        let bins: Vec<f64> = (0..=n_fft / 2).map(|k| k as f64 * sample_rate / n_fft as f64).collect();
-        let filters = (0..n_mels).map(|i| Filter::new(&bins, edge(i), edge(i + 1), edge(i + 2))).collect();
-        Self { filters }
+        let (low, high) = (shape.mel(lowest), shape.mel(highest));
+        let edge = |i: usize| shape.place(low + (high - low) * i as f64 / (n_mels + 1) as f64);
+        let bin = |k: usize| shape.place_of_hz(k as f64 * sample_rate / n_fft as f64);
+        let bins: Vec<f64> = (0..=n_fft / 2).map(bin).collect();
+        let has_unit_area = matches!(shape, MelShape::Slaney | MelShape::Htk);
+        let filter = |i| Filter::new(&bins, [edge(i), edge(i + 1), edge(i + 2)], has_unit_area);
+        Self { filters: (0..n_mels).map(filter).collect() }
     }
 
     /// Number of filters.
@@ -58,16 +75,35 @@ impl MelFilters {
     }
 }
 
+impl MelShape {
+    fn mel(self, hz: f64) -> f64 {
+        if self == Self::Slaney { hz_to_mel(hz) } else { hz_to_htk_mel(hz) }
+    }
+
+    /// Where a mel lies on the axis on which the sides of filters are straight.
+    fn place(self, mel: f64) -> f64 {
+        match self {
+            Self::Slaney => mel_to_hz(mel),
+            Self::Htk | Self::Torchaudio => htk_mel_to_hz(mel),
+            Self::Kaldi => mel,
+        }
+    }
+
+    fn place_of_hz(self, hz: f64) -> f64 {
+        if self == Self::Kaldi { hz_to_htk_mel(hz) } else { hz }
+    }
+}
+
 impl Filter {
-    fn new(bins: &[f64], low: f64, centre: f64, high: f64) -> Self {
-        let weight = |hz: f64| {
-            let slope = ((hz - low) / (centre - low)).min((high - hz) / (high - centre));
-            slope.max(0.0) * 2.0 / (high - low)
+    fn new(bins: &[f64], [low, centre, high]: [f64; 3], has_unit_area: bool) -> Self {
+        let weight = |place: f64| {
+            let slope = ((place - low) / (centre - low)).min((high - place) / (high - centre)).max(0.0);
+            if has_unit_area { slope * 2.0 / (high - low) } else { slope }
         };
-        let start = bins.iter().take_while(|hz| **hz <= low).count();
+        let start = bins.iter().take_while(|place| **place <= low).count();
         let weights =
-            bins[start..].iter().take_while(|hz| **hz < high).map(|hz| weight(*hz) as f32).collect();
-        Self { start, weights }
+            bins[start..].iter().take_while(|place| **place < high).map(|place| weight(*place) as f32);
+        Self { start, weights: weights.collect() }
     }
 }
 
