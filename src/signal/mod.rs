@@ -6,6 +6,7 @@
 pub mod decode;
 pub mod duplicates;
 pub mod evidence;
+pub mod frontend;
 pub mod layout;
 pub mod loudness;
 pub mod pitch;

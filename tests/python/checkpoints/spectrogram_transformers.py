@@ -49,7 +49,7 @@ def passt():
     original.first_RUN = False
     waveform = tone(0.6, 32000)
     with in_f64():
-        mel = AugmentMelSTFT(freqm=0, timem=0, fmax=None).eval()
+        mel = AugmentMelSTFT(freqm=0, timem=0, fmax=None, fmin_aug_range=10, fmax_aug_range=2000).eval()
         frontend = mel(torch.from_numpy(waveform).double()[None])
     model = original.PaSST(img_size=(128, 998), stride=10, num_classes=3, distilled=True, mlp_ratio=2, **SMALL)
     draw(model, seed="passt")
