@@ -22,6 +22,8 @@ from safetensors.torch import save_file
 
 # The last torchaudio will not be imported beside a PyTorch of another CUDA, though none is used here.
 torch.version.cuda = None
+# Lengths of weight norms begin where the original's own random weights have them.
+torch.manual_seed(0)
 
 ROOT = Path(__file__).resolve().parents[2] / "checkpoints"
 

@@ -115,6 +115,7 @@ def beats():
         layer_wise_gradient_decay_ratio=1.0,
     )
     defaults = original.BEATsConfig.__init__
+    torch.manual_seed(0)
     original.BEATsConfig.__init__ = lambda self, cfg=None: (defaults(self, cfg), self.update(small))[0]
     model = original.BEATs(ckp_path=None)
     original.BEATsConfig.__init__ = defaults
