@@ -67,11 +67,11 @@ embed.import v1 {"file":"","id":"","ids":"","vector":""}
   features c523f32af981ac6414ad0ab2e28664cbea81b583ff36e06dbed533400acb6f91
   joined 1b66b3ef99456621900ea41b0b49535966b0db485e30f95b3f643af5c02d6ce1
   spans b9101488404859759feb9be2ac867e7e93c4a75981164c8d7bf9ada11ef1d53f
-reduce.pca v2 {"dims":2,"grid":false,"near":0,"scale":"zscore","weights":{}}
+reduce.pca v2 {"dims":2,"fit":"","grid":false,"near":0,"scale":"zscore","weights":{}}
   rows f016532b4311ba9e767b9198411c0a47950d212d636e757ea7090122d9068f28
-reduce.tsne v1 {"dims":2,"grid":false,"metric":"euclidean","near":0,"perplexity":30.0,"scale":"zscore","seed":0,"weights":{}}
+reduce.tsne v1 {"dims":2,"fit":"","grid":false,"metric":"euclidean","near":0,"perplexity":30.0,"scale":"zscore","seed":0,"weights":{}}
   rows d30342ad85f75f10172be208dc4075e9934f69bba747229e52031669e181abc0
-reduce.umap v1 {"dims":2,"epochs":0,"grid":false,"metric":"euclidean","min_dist":0.1,"near":0,"neighbors":15,"scale":"zscore","seed":0,"spread":1.0,"weights":{}}
+reduce.umap v1 {"dims":2,"epochs":0,"fit":"","grid":false,"metric":"euclidean","min_dist":0.1,"near":0,"neighbors":15,"scale":"zscore","seed":0,"spread":1.0,"weights":{}}
   rows 9ff6aeebc04c8ea18f67c5f6e8178ef650f5ac4a86ed03112b58842733621628
 reduce.kmeans v1 {"k":8,"n_init":10,"scale":"zscore","seed":0,"weights":{}}
   rows 9d4266ed9dc63dd49ebd8063ec5f41dcd9064d6bb8a93fb92da4793268c3533d

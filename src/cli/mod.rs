@@ -10,6 +10,7 @@ mod completions;
 mod drawn;
 mod evaluate;
 mod explain;
+mod export;
 mod findings;
 mod gc;
 mod graph;
@@ -98,6 +99,7 @@ enum Verb {
     Build(build::Args),
     Release(release::Args),
     Explain(explain::Args),
+    Export(export::Args),
     Verify(verify::Args),
     Cache(cache::Args),
     Gc(gc::Args),
@@ -152,6 +154,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Verb::Build(args) => build::run(&args, global, talk),
         Verb::Release(args) => release::run(&args, global, talk),
         Verb::Explain(args) => explain::run(&args, global, talk),
+        Verb::Export(args) => export::run(&args, global, talk),
         Verb::Verify(args) => verify::run(&args, global, talk),
         Verb::Cache(args) => cache::run(&args, global, talk),
         Verb::Gc(args) => gc::run(&args, global, talk),

@@ -242,7 +242,7 @@ pub const CODES: &[Code] = &[
         code: "T0407",
         title: "not a file that a step can read",
         why: "A file that a step names lies in the manifest's folder or below it, and is of a kind that the step reads: \
-              vectors come from `.parquet`, `.csv` or `.tsv`, or from `.npy` beside a file of `ids`.",
+              vectors come from `.parquet`, `.csv` or `.tsv`, or from `.npy` beside a file of `ids`, and maps from `.parquet`.",
         wrong: "[segment.whole.whole]\n[embed.clap.import]\nof = \"whole\"\nfile = \"vectors/clap.npy\"",
         right: "[segment.whole.whole]\n[embed.clap.import]\nof = \"whole\"\nfile = \"vectors/clap.npy\"\n\
                 ids = \"vectors/clap.txt\"",

@@ -13,6 +13,7 @@ const VECTORS: [&str; 4] = ["parquet", "csv", "tsv", "npy"];
 
 /// Checks the files that steps name, and makes their paths normal.
 pub(super) fn read(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut Findings) {
+    read_maps(tree, manifest, findings);
     for (step, embed) in &mut manifest.embed {
         let Embed::Import(import) = &mut embed.kind else { continue };
         let node = |key: &str| node_of(tree, ["embed", step, "import"], key);
@@ -55,6 +56,21 @@ pub(super) fn read(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut F
                 );
             }
             (false, _) => {}
+        }
+    }
+}
+
+/// Checks the maps that steps place rows on.
+fn read_maps(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut Findings) {
+    for (step, reduce) in &mut manifest.reduce {
+        let kind = reduce.kind.kind();
+        let Some(fit) = reduce.kind.fit_mut().filter(|fit| !fit.is_empty()) else { continue };
+        let Some(node) = node_of(tree, ["reduce", step, kind], "fit") else { continue };
+        *fit = path(fit, node, findings);
+        if extension(fit) != "parquet" {
+            let message = format!("{} is no map", quoted(fit));
+            let finding = Finding::error("T0407", node.span(), message).label("not `.parquet`");
+            findings.push(finding.hint("`taqsim export map` writes one"));
         }
     }
 }

@@ -67,7 +67,7 @@ impl<'m> Plan<'m> {
     pub fn of(manifest: &'m Manifest, sources: &Sources, store: &'m dyn Store) -> Result<Self> {
         let tasks = Tasks::of(manifest)?;
         let known = Results::none(&tasks, store);
-        let wholes = Wholes::of(&tasks);
+        let wholes = Wholes::of(&tasks, sources);
         let (unfresh, stale_keys) = (BTreeMap::new(), BTreeSet::new());
         let mut plan = Self { tasks, wholes, known, store, unfresh, stale_keys };
         (0..manifest.clips.len()).for_each(|clip| plan.look_at_clip(clip, sources));

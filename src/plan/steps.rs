@@ -60,6 +60,8 @@ pub enum From {
     Source,
     /// The clip's vectors in the file that the step imports.
     Vectors,
+    /// The file with the map that the step places rows on.
+    Map,
     /// The step at this index.
     Step(usize),
 }
@@ -91,7 +93,7 @@ impl Step<'_> {
             // They say where vectors are found: which these are is an input.
             Work::Embed(Embed::Import(_)) => Params::new(),
             Work::Embed(embed) => embed.params(),
-            Work::Reduce(reduce) => reduce.params(),
+            Work::Reduce(reduce) => without_path(reduce),
             Work::Evaluate(evaluate) => non_default_params(&evaluate.how),
         }
     }
@@ -100,7 +102,7 @@ impl Step<'_> {
     pub fn upstream(&self) -> Vec<usize> {
         let from = self.wires.iter().filter_map(|wire| match wire.from {
             From::Step(step) => Some(step),
-            From::Source | From::Vectors => None,
+            From::Source | From::Vectors | From::Map => None,
         });
         let mut steps: Vec<usize> = from.collect();
         steps.sort_unstable();
@@ -127,6 +129,13 @@ impl Step<'_> {
             Work::Evaluate(evaluate) => &evaluate.how,
         }
     }
+}
+
+/// The parameters but for where a map is found: which one it is is an input.
+fn without_path(reduce: &Reduce) -> Params {
+    let mut params = reduce.params();
+    params.remove("fit");
+    params
 }
 
 /// A step before its wires are known.
@@ -251,6 +260,7 @@ fn wires(draft: &Draft<'_>, index_of: &impl Fn(&str) -> Option<usize>) -> Result
         match input {
             "source" => wires.push(Wire { input, from: From::Source }),
             "vectors" => wires.push(Wire { input, from: From::Vectors }),
+            "map" => wires.push(Wire { input, from: From::Map }),
             "rows" => {
                 for step in &draft.clusters {
                     wires.push(Wire { input, from: from(step)? });

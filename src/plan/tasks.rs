@@ -28,6 +28,8 @@ pub enum Need {
     Output(&'static str, Task),
     /// The vectors that a step imports for a clip.
     Vectors(Task),
+    /// The map that the rows of a step are placed on.
+    Map(Task),
     /// What the manifest says of the clips whose values this task reads.
     Said(Task),
 }
@@ -42,6 +44,7 @@ impl Need {
             Self::Source(_) => "source",
             Self::Output(name, _) => name,
             Self::Vectors(_) => "vectors",
+            Self::Map(_) => "map",
             Self::Said(_) => "labels",
         }
     }
@@ -199,6 +202,7 @@ impl<'m> Tasks<'m> {
                 let need = Need::Output(wire.input, Task { step: before, clip: None });
                 Vec::from_iter(has_results(need, results).then_some(need))
             }
+            From::Map => vec![Need::Map(Task { step, clip: None })],
             _ => clips.iter().map(|clip| need(wire, step, *clip)).collect(),
         }
     }
@@ -207,6 +211,7 @@ impl<'m> Tasks<'m> {
     fn is_of_clips(&self, wire: &Wire) -> bool {
         match wire.from {
             From::Source | From::Vectors => true,
+            From::Map => false,
             From::Step(step) => self.steps[step].is_per_clip(),
         }
     }
@@ -217,6 +222,14 @@ impl<'m> Tasks<'m> {
             Work::Evaluate(evaluate) => {
                 Some(truth::truth(evaluate, self.manifest, &self.clips_read(task, results), sources))
             }
+            _ => None,
+        }
+    }
+
+    /// The file with the map that a task places rows on; none of most tasks.
+    pub fn map(&self, task: Task) -> Option<&'m str> {
+        match self.step(task).work {
+            Work::Reduce(reduce) => reduce.fit(),
             _ => None,
         }
     }
@@ -299,6 +312,7 @@ impl<'m> Tasks<'m> {
                 let name = self.step(task).name.strip_prefix("embed.")?;
                 sources.vectors.get(name)?.get(task.clip?).copied()
             }
+            Need::Map(task) => sources.file(self.map(task)?),
             Need::Said(task) => Some(Digest::of(&self.truth(task, sources, results)?.to_bytes())),
         }
     }
@@ -309,7 +323,7 @@ const NUMERICS: &str = "exact";
 
 fn has_results(need: Need, results: &Results) -> bool {
     match need {
-        Need::Source(_) | Need::Vectors(_) | Need::Said(_) => true,
+        Need::Source(_) | Need::Vectors(_) | Need::Map(_) | Need::Said(_) => true,
         Need::Output(_, task) => results.has(task),
     }
 }
@@ -352,6 +366,7 @@ fn need(wire: &Wire, step: usize, clip: usize) -> Need {
     match wire.from {
         From::Source => Need::Source(clip),
         From::Vectors => Need::Vectors(Task { step, clip: Some(clip) }),
+        From::Map => Need::Map(Task { step, clip: None }),
         From::Step(step) => Need::Output(wire.input, Task { step, clip: Some(clip) }),
     }
 }

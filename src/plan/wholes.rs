@@ -1,6 +1,8 @@
 //! Wholes: everything that the steps do for one clip, as one recipe. One look-up tells that nothing about a clip
 //! changed, where its tasks would take one each.
 
+use std::collections::BTreeMap;
+
 use super::steps::From;
 use super::{Results, Sources, Task, Tasks};
 use crate::error::Result;
@@ -16,13 +18,16 @@ pub struct Wholes {
     /// What all steps are: names, kinds, versions, parameters, and what reads from what.
     shape: Digest,
     stem: KeyStem,
+    /// What is in the maps that steps place rows on, by index of the step.
+    maps: BTreeMap<usize, Digest>,
 }
 
 impl Wholes {
-    /// The wholes of these tasks.
-    pub fn of(tasks: &Tasks) -> Self {
+    /// The wholes of these tasks, with these files.
+    pub fn of(tasks: &Tasks, sources: &Sources) -> Self {
         let stem = KeyStem::of("clip", VERSION, "exact", &Params::new());
-        Self { shape: shape(tasks), stem }
+        let map = |task: Task| Some((task.step, sources.file(tasks.map(task)?)?));
+        Self { shape: shape(tasks), stem, maps: tasks.dataset_wide().filter_map(map).collect() }
     }
 
     /// The key of the whole of a clip whose source is known.
@@ -94,11 +99,12 @@ impl Wholes {
         let labels = keys.iter().filter_map(|(.., said)| *said);
         let labels = Digest::of(&labels.flat_map(|said| *said.as_bytes()).collect::<Vec<u8>>());
         let (clips, left_out) = (digest(&|_| true), digest(&|is_left_out| is_left_out));
+        let map = self.maps.get(&step).map(|map| ("map", *map));
         let step = Digest::of(&(step as u64).to_le_bytes());
         let shape = self.shape;
         let inputs =
             [("clips", clips), ("labels", labels), ("left_out", left_out), ("shape", shape), ("step", step)];
-        Some(recipe("clips", Params::new(), inputs))
+        Some(recipe("clips", Params::new(), inputs.into_iter().chain(map)))
     }
 
     /// The key of that recipe.
@@ -142,7 +148,7 @@ fn shape(tasks: &Tasks) -> Digest {
                 .wires
                 .iter()
                 .map(|wire| match wire.from {
-                    From::Source | From::Vectors => (wire.input, None),
+                    From::Source | From::Vectors | From::Map => (wire.input, None),
                     From::Step(step) => (wire.input, Some(step)),
                 })
                 .collect();

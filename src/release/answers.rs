@@ -80,24 +80,24 @@ impl Joiner<'_> {
     ///
     /// A clip that failed in another step has its rows among them nevertheless; one that the gate leaves out has none.
     fn rows_of_clips(&self, embed: &str, segmenter: &str) -> Result<(RowsOfClips, usize)> {
-        let step = format!("embed.{embed}");
         let mut of_clips = RowsOfClips::new();
         let mut n_rows = 0;
-        let clips = content_order(self.manifest, self.results);
-        for clip in clips.into_iter().filter(|clip| !self.results.is_left_out(*clip)) {
-            if self.results.of(&step, Some(clip)).is_some() {
-                let first = n_rows;
-                n_rows += Spans::read(&self.value(
-                    &self.step_of_spans(embed, segmenter, clip),
-                    Some(clip),
-                    "spans",
-                )?)?
-                .spans
-                .len();
-                of_clips.insert(clip, first..n_rows);
-            }
+        for clip in self.clips_of(embed) {
+            let first = n_rows;
+            let of = self.step_of_spans(embed, segmenter, clip);
+            n_rows += Spans::read(&self.value(&of, Some(clip), "spans")?)?.spans.len();
+            of_clips.insert(clip, first..n_rows);
         }
         Ok((of_clips, n_rows))
+    }
+
+    /// The clips whose rows a dataset-wide step of an embed step reads, in order.
+    pub(super) fn clips_of(&self, embed: &str) -> Vec<usize> {
+        let step = format!("embed.{embed}");
+        let mut clips = content_order(self.manifest, self.results);
+        clips
+            .retain(|clip| !self.results.is_left_out(*clip) && self.results.of(&step, Some(*clip)).is_some());
+        clips
     }
 
     /// The step whose spans are those of a clip's rows: the embed step itself, where it need not know all of them.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Roots;
 use super::fetch::{OpenSource, observe_file, plain};
+use super::maps::{maps, with_hint};
 use super::vectors::Vectors;
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Of};
@@ -53,7 +54,7 @@ pub fn imports(manifest: &Manifest) -> impl Iterator<Item = (&str, &Import, &str
 
 /// The files that the steps of a manifest name.
 pub fn files_of(manifest: &Manifest) -> Vec<&str> {
-    imports(manifest).flat_map(|(_, import, _)| files_of_import(import)).collect()
+    imports(manifest).flat_map(|(_, import, _)| files_of_import(import)).chain(maps(manifest)).collect()
 }
 
 /// Looks at the files that steps of a manifest name, and takes down in `sources` what they are and whose vectors they
@@ -81,6 +82,10 @@ pub fn observe_files(
         let digest = |id: &String| index.clips.get(id).map_or(index.none, |(digest, _)| *digest);
         let digests = manifest.clips.iter().map(|clip| digest(&clip.id)).collect();
         sources.vectors.insert(name.to_owned(), digests);
+    }
+    for file in maps(manifest) {
+        let observed = observe_file(file, roots, locked(file), store).map_err(with_hint)?;
+        sources.files.insert(file.to_owned(), observed);
     }
     Ok(())
 }

@@ -18,6 +18,9 @@ pub(super) const PER_BYTE_OF_MASTER: u64 = 6;
 /// Bytes for each byte of anything else: features are parsed from bytes to numbers, and joined in a matrix.
 pub(super) const PER_BYTE_OF_VALUE: u64 = 3;
 
+/// Bytes for each byte of a file with a map, which is compressed, and compared with the rows that are placed on it.
+pub(super) const PER_BYTE_OF_MAP: u64 = 16;
+
 /// What all tasks that run at one time may need together.
 #[derive(Debug)]
 pub(super) struct Budget {

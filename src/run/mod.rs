@@ -4,6 +4,8 @@ mod clip_tables;
 mod executor;
 mod fetch;
 mod imports;
+mod map_file;
+mod maps;
 mod memory;
 mod roots;
 mod schedule;
@@ -20,6 +22,8 @@ pub use fetch::{
     tags,
 };
 pub use imports::{Strangers, files_of, imports, keys_of_imports, observe_files, strangers};
+pub use map_file::{MapFile, write_map};
+pub use maps::read_map;
 pub use roots::Roots;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fetch::{self, OpenSource};
 use super::imports::{self, Imports};
-use super::{Event, How, OUTPUTS_OF_TABLES, Outcome, Setting, memory};
+use super::{Event, How, OUTPUTS_OF_TABLES, Outcome, Setting, maps, memory};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Found, Gatekeeper, Need, Observed, Plan, Results, Status, Task, Tasks};
 use crate::stages::{Context, Input, Inputs};
@@ -91,9 +91,19 @@ impl<'a, 's> Work<'a, 's> {
                 let is_master = *name == "audio";
                 n_bytes * if is_master { memory::PER_BYTE_OF_MASTER } else { memory::PER_BYTE_OF_VALUE }
             }
+            Need::Map(task) => self.bytes_to_place(*task),
             Need::Said(_) => 0,
         });
         needs.fold(0, u64::saturating_add)
+    }
+
+    /// How many bytes it takes to place rows on a map, as far as the size of its file tells.
+    fn bytes_to_place(&self, task: Task) -> u64 {
+        let file = self.tasks.map(task).and_then(|file| self.setting.sources.files.get(file));
+        match file {
+            Some(Observed::Here(record)) => record.stat.size.saturating_mul(memory::PER_BYTE_OF_MAP),
+            _ => 0,
+        }
     }
 
     /// How many bytes it takes to normalize a clip, as far as the headers of its source tell.
@@ -207,6 +217,7 @@ impl<'a, 's> Work<'a, 's> {
                     inputs.push(name, later.unwrap_or(value));
                 }
                 Need::Vectors(task) => inputs.push(need.input(), self.vectors(*task, digest)?),
+                Need::Map(task) => inputs.push(need.input(), self.map(*task)?),
                 Need::Said(task) => inputs.push(need.input(), self.said(*task)),
             }
         }
@@ -224,7 +235,7 @@ impl<'a, 's> Work<'a, 's> {
     fn naming_the_clip(&self, mut error: Error, found: &[Found]) -> Error {
         let values = found.iter().filter_map(|(need, _)| match need {
             Need::Output(_, producer) => producer.clip,
-            Need::Source(_) | Need::Vectors(_) | Need::Said(_) => None,
+            Need::Source(_) | Need::Vectors(_) | Need::Map(_) | Need::Said(_) => None,
         });
         if let Some(clip) = error.input.take().and_then(|input| values.into_iter().nth(input)) {
             let id = crate::text::printable(&self.tasks.manifest.clips[clip].id);
@@ -264,6 +275,15 @@ impl<'a, 's> Work<'a, 's> {
                 self.imports.of_clip(import, (clip, *digest), (sources, roots, store))
             }
             _ => Err(Error::world(format!("cannot make `{}`: it imports nothing", self.tasks.name(task)))),
+        }
+    }
+
+    /// The map that a task places rows on.
+    fn map(&self, task: Task) -> Result<Input> {
+        let Setting { sources, roots, store, .. } = *self.setting;
+        match self.tasks.map(task) {
+            Some(file) => maps::map(file, sources, roots, store),
+            None => Err(Error::world(format!("cannot make `{}`: it has no map", self.tasks.name(task)))),
         }
     }
 

@@ -1,9 +1,11 @@
 //! Maps as they are published: neighbours by row, and what else is said of rows.
 
+use std::collections::BTreeMap;
+
 use taqsim::release::read_table;
 use taqsim::stages::{Frame, Values};
 
-use crate::space::{N_TASKS, Space};
+use crate::space::{Answer, N_PER_CLIP, N_TASKS, Space, music};
 
 fn frame(space: &Space, table: &str) -> Frame {
     read_table(&space.path(&format!("outputs/0.1.0/{table}.parquet")), table).unwrap().frame
@@ -112,4 +114,153 @@ fn neighbours_are_numbers_of_rows_of_their_table_whatever_clips_are_called() {
     assert_eq!(renamed, found);
     space.run(&["verify", "--require", "tables"]).succeeds();
     space.run(&["verify", "--rebuild"]).succeeds();
+}
+
+/// Where the segments of a map lie, by id.
+fn places(space: &Space, table: &str) -> BTreeMap<String, [f32; 2]> {
+    let frame = frame(space, table);
+    let axis = |name: &str| match frame.column(name) {
+        Some(Values::Singles(numbers)) => numbers.clone(),
+        other => panic!("{name}: {other:?}"),
+    };
+    let places = axis("x").into_iter().zip(axis("y")).map(|(x, y)| [x, y]);
+    texts(&frame, "segment_id").into_iter().zip(places).collect()
+}
+
+/// The segments that lie where a map had them.
+fn kept(space: &Space, table: &str) -> Vec<String> {
+    let frame = frame(space, table);
+    let Some(Values::Bools(kept)) = frame.column("is_fitted") else { panic!("nobody says what is new") };
+    let ids = texts(&frame, "segment_id").into_iter().zip(kept);
+    ids.filter(|(_, kept)| **kept == Some(true)).map(|(id, _)| id).collect()
+}
+
+const FOUR: &str = "\n[[clip]]\nid = \"four\"\nsource = \"sources/four.wav\"\nlicense = \"CC0-1.0\"\n";
+const STEPS: [(&str, &str); 3] = [
+    ("map", "umap]\nneighbors = 4\nepochs = 40\nof = \"timbre\""),
+    ("other", "tsne]\nperplexity = 3.0\nof = \"timbre\""),
+    ("plane", "pca]\nof = \"timbre\""),
+];
+
+/// A project with three maps, built and exported.
+fn exported() -> Space {
+    let space = Space::new();
+    let steps: Vec<String> = STEPS.iter().map(|(name, step)| format!("[reduce.{name}.{step}")).collect();
+    space.edit("[reduce.map.pca]\nof = \"timbre\"", &steps.join("\n"));
+    space.build().succeeds().ran(N_TASKS + 2);
+    for (name, _) in STEPS {
+        space.run(&["export", "map", name]).succeeds().says(&format!("maps/{name}-0.1.0.parquet"));
+    }
+    space
+}
+
+/// Has each step of [`exported`] place rows on its map.
+fn fit(space: &Space) {
+    for (name, step) in STEPS {
+        space.edit(step, &format!("{step}\nfit = \"maps/{name}-0.1.0.parquet\""));
+    }
+    build_ran(space, STEPS.len());
+}
+
+fn add_a_clip(space: &Space) {
+    space.write("sources/four.wav", music(2.0, 4));
+    space.write("taqsim.toml", space.text("taqsim.toml") + FOUR);
+}
+
+fn build_ran(space: &Space, n_tasks: usize) -> Answer {
+    space.build().succeeds().ran(n_tasks)
+}
+
+#[test]
+fn a_growing_catalogue_keeps_its_map() {
+    let space = exported();
+    let before = STEPS.map(|(name, _)| places(&space, &format!("reduce/{name}")));
+    fit(&space);
+    space.build().succeeds().says("is up to date");
+    let maps = || STEPS.map(|(name, _)| places(&space, &format!("reduce/{name}")));
+    assert_eq!(maps(), before);
+    assert_eq!(kept(&space, "reduce/map").len(), before[0].len());
+
+    add_a_clip(&space);
+    build_ran(&space, N_PER_CLIP + 1 + STEPS.len());
+    for (old, grown) in before.iter().zip(maps()) {
+        assert!(old.iter().all(|(id, place)| grown[id] == *place));
+        assert_eq!(grown.len(), old.len() + 3);
+        assert!(grown.values().flatten().all(|x| x.is_finite()));
+    }
+    assert!(kept(&space, "reduce/other").iter().all(|id| !id.starts_with("four/")));
+    assert_eq!(kept(&space, "reduce/other").len(), before[1].len());
+    space.run(&["verify", "--require", "sources,tables"]).succeeds();
+    space.run(&["verify", "--rebuild"]).succeeds();
+
+    // What a clip is called is nothing to the map.
+    space.edit("\"one\"", "\"eins\"");
+    build_ran(&space, 0);
+    // The map that has grown is the next version's: then no row is new.
+    space.run(&["export", "map", "map", "--to"]).exits(2);
+    let file = space.path("maps/map-0.1.0.parquet").to_string_lossy().into_owned();
+    space.run(&["export", "map", "map", "--to", &file]).exits(1).says("it is there already").says("--force");
+    let all = places(&space, "reduce/map");
+    space.run(&["export", "map", "map", "--to", &file, "--force"]).succeeds();
+    space.run(&["verify"]).exits(3).prints("source `maps/map-0.1.0.parquet`: content differs");
+    space.run(&["plan"]).succeeds().prints("reduce.map");
+    build_ran(&space, 1);
+    assert_eq!(places(&space, "reduce/map"), all);
+    assert_eq!(kept(&space, "reduce/map").len(), all.len());
+}
+
+#[test]
+fn a_map_that_is_not_at_hand_counts_as_the_one_in_the_lock() {
+    let space = exported();
+    fit(&space);
+    std::fs::remove_file(space.path("maps/map-0.1.0.parquet")).unwrap();
+    build_ran(&space, 0);
+    space.edit("artist = \"B\"", "artist = \"C\"");
+    build_ran(&space, 0);
+    add_a_clip(&space);
+    space.build().exits(1).says("cannot read `maps/map-0.1.0.parquet`: no such file").says("bring it back");
+}
+
+#[test]
+fn a_wrong_map_is_told_what_is_wrong_and_what_to_do() {
+    let space = exported();
+    fit(&space);
+    let file = "maps/map-0.1.0.parquet";
+    let sound = std::fs::read(space.path(file)).unwrap();
+    let other = std::fs::read(space.path("maps/plane-0.1.0.parquet")).unwrap();
+    let table = std::fs::read(space.path("outputs/0.1.0/segments.parquet")).unwrap();
+    for (bytes, words) in [
+        (b"x,y\n1,2\n".to_vec(), ["it is no map", "`taqsim export map` writes one"]),
+        (table, ["it is no map", "`taqsim export map` writes one"]),
+        (sound[..sound.len() / 2].to_vec(), ["it is no map", "`taqsim export map` writes one"]),
+        (other, ["it is one of `pca`, not of `umap`", "exported of a step of this kind"]),
+    ] {
+        space.write(file, bytes);
+        let answer = space.build().exits(1).says("step `reduce.map`: cannot");
+        words.into_iter().fold(answer, |answer, words| answer.says(words));
+    }
+    space.write(file, sound);
+    space.edit("neighbors = 4", "neighbors = 5");
+    space.build().exits(1).says("`neighbors` is 5 here, and 4 in the map").says("leave `fit` out");
+    space.edit("neighbors = 5", "neighbors = 4");
+    std::fs::remove_file(space.path(file)).unwrap();
+    space.edit("fit = \"maps/map-0.1.0.parquet\"", "fit = \"maps/map.parquet\"");
+    space.build().exits(1).says("cannot read `maps/map.parquet`: no such file").says("taqsim export map");
+    space.edit("fit = \"maps/map.parquet\"", "fit = \"../map.csv\"");
+    space.build().exits(2).says("T0407").says("it leads out of the manifest's folder").says("not `.parquet`");
+}
+
+#[test]
+fn only_maps_are_exported() {
+    let space = Space::new();
+    space.edit("[reduce.map.pca]", "[reduce.groups.kmeans]\nof = \"timbre\"\nk = 2\n[reduce.map.pca]");
+    space
+        .run(&["export", "map", "groups"])
+        .exits(2)
+        .says("`reduce.groups` makes no map")
+        .says("these do: map");
+    space.run(&["export", "map", "nothing"]).exits(2).says("`reduce.nothing` is not in the manifest");
+    // What it takes is made, and nothing else.
+    space.run(&["export", "map", "map"]).succeeds().says("a map of 13 rows by pca");
+    assert!(!space.path("outputs").exists() && !space.path("taqsim.lock").exists());
 }

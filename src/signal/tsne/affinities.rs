@@ -23,7 +23,7 @@ pub fn affinities(neighbours: &Neighbours, perplexity: f64) -> Graph {
 }
 
 /// exp(-b d²) over its sum, with the b for which the entropy is right.
-fn probabilities(distances: &[f32], perplexity: f64) -> Vec<f32> {
+pub(super) fn probabilities(distances: &[f32], perplexity: f64) -> Vec<f32> {
     let nearest = distances.first().map_or(0.0, |d| f64::from(*d) * f64::from(*d));
     let squares: Vec<f64> = distances.iter().map(|d| f64::from(*d) * f64::from(*d) - nearest).collect();
     let wanted = libm::log(perplexity);

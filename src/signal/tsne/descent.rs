@@ -125,14 +125,24 @@ impl<'a, const D: usize> Descent<'a, D> {
 }
 
 fn accelerate<const D: usize>(speed: &mut [f32; D], gain: &mut [f32; D], gradient: &[f32; D], rate: f32) {
+    follow(speed, gain, gradient, rate);
+    let length = speed.iter().fold(0.0, |sum, x| sum + x * x).sqrt();
+    if length > LONGEST_STEP {
+        speed.iter_mut().for_each(|speed| *speed *= LONGEST_STEP / length);
+    }
+}
+
+/// Turns speeds down the gradient, with gains that grow where it turns.
+pub(super) fn follow<const D: usize>(
+    speed: &mut [f32; D],
+    gain: &mut [f32; D],
+    gradient: &[f32; D],
+    rate: f32,
+) {
     for ((speed, gain), gradient) in speed.iter_mut().zip(gain).zip(gradient) {
         let turns = sign(*speed) != sign(*gradient);
         *gain = if turns { *gain + 0.2 } else { *gain * 0.8 + LEAST_GAIN };
         *speed = MOMENTUM * *speed - rate * *gain * gradient;
-    }
-    let length = speed.iter().fold(0.0, |sum, x| sum + x * x).sqrt();
-    if length > LONGEST_STEP {
-        speed.iter_mut().for_each(|speed| *speed *= LONGEST_STEP / length);
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod affinities;
 mod descent;
+mod placing;
 mod tree;
 
 pub use affinities::affinities;
 pub use descent::Descent;
+pub use placing::Placing;

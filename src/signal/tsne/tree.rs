@@ -88,6 +88,11 @@ impl<const D: usize> Tree<D> {
         let own: [Lanes; D] = std::array::from_fn(|axis| {
             Lanes(std::array::from_fn(|i| self.places[(first + i).min(last)][axis]))
         });
+        self.pushes_on(own)
+    }
+
+    /// What pushes eight rows that lie at these places.
+    pub(super) fn pushes_on(&self, own: [Lanes; D]) -> Pushes<D> {
         let mut pushes = Pushes { forces: [Lanes::ZERO; D], sum: Lanes::ZERO };
         let mut at = 0;
         while let Some(cell) = self.cells.get(at) {

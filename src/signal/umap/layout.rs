@@ -7,7 +7,7 @@ use super::{Curve, Shape};
 use crate::signal::{Graph, LANES, Random, SplitMix};
 
 /// Rows drawn at random that push a row away each time another pulls it.
-const PUSHES: usize = 5;
+pub(super) const PUSHES: usize = 5;
 /// No pull or push is greater along an axis.
 const GREATEST: f32 = 4.0;
 /// So much is added to the square of a distance before a push.
@@ -48,11 +48,11 @@ struct Joint {
 
 /// The gradient's parameters.
 #[derive(Debug, Clone, Copy)]
-struct Forces {
-    a: f32,
-    b: f32,
+pub(super) struct Forces {
+    pub(super) a: f32,
+    pub(super) b: f32,
     /// How far a row follows a force: from 1 down to 0.
-    alpha: f32,
+    pub(super) alpha: f32,
 }
 
 impl<const D: usize> Layout<D> {
@@ -189,7 +189,7 @@ impl Joint {
 
 impl Forces {
     #[inline]
-    fn pull<const D: usize>(&self, head: &mut [f32; D], tail: &mut [f32; D]) {
+    pub(super) fn pull<const D: usize>(&self, head: &mut [f32; D], tail: &mut [f32; D]) {
         let difference = difference(head, tail);
         let square = square(&difference);
         if square > 0.0 {
@@ -202,7 +202,7 @@ impl Forces {
 
     /// Pushes a row away from others, all at the same time; from itself it is not pushed.
     #[inline]
-    fn push<const D: usize>(&self, head: &mut [f32; D], others: [usize; PUSHES], places: &[f32]) {
+    pub(super) fn push<const D: usize>(&self, head: &mut [f32; D], others: [usize; PUSHES], places: &[f32]) {
         let mut differences = [[0.0; LANES]; D];
         for (lane, other) in others.into_iter().enumerate() {
             let place = &places[other * D..(other + 1) * D];

@@ -3,11 +3,13 @@
 mod curve;
 mod fuzzy;
 mod layout;
+mod placing;
 mod spectral;
 
 pub use curve::Curve;
 pub use fuzzy::{Kernel, fuzzy_graph};
 pub use layout::Layout;
+pub use placing::Placing;
 pub use spectral::start_of;
 
 /// How a map is laid out; umap-learn's words for it stand in brackets.

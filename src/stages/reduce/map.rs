@@ -137,6 +137,11 @@ impl Map {
         Ok(vec![("stability".to_owned(), stability)])
     }
 
+    /// Puts a row at a place.
+    pub(super) fn put(&mut self, row: usize, place: &[f32]) {
+        self.places[row * self.dims..][..self.dims].copy_from_slice(place);
+    }
+
     fn n_rows(&self) -> usize {
         self.places.len() / self.dims.max(1)
     }

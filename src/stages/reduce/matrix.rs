@@ -1,5 +1,7 @@
 //! All rows of one embed step as one matrix, scaled.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Scale, Weights};
 use crate::error::{Error, Result};
 use crate::signal::Points;
@@ -15,24 +17,37 @@ pub(super) struct Rows {
     pub(super) data: Vec<f32>,
 }
 
-impl Rows {
-    /// Stacks the frames, scales the columns, and multiplies those of each named block by its weight over the square root
-    /// of their number, so that blocks of equal weight count the same whatever their sizes. Those of length 1 do so already.
+/// The rows of some frames as they are, before their columns are scaled.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stacked {
+    pub(super) rows: Rows,
+    /// Numbers of each block of a row.
+    dims: Vec<usize>,
+    /// Of each frame, how many rows there are up to its last one.
+    pub(super) ends: Vec<usize>,
+}
+
+/// What takes the columns to mean 0 and standard deviation 1; nothing, where they stay as they are.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Scaling {
+    /// What is taken from each column.
+    pub means: Vec<f64>,
+    /// What each is multiplied by then.
+    pub factors: Vec<f64>,
+}
+
+impl Stacked {
+    /// Stacks the frames.
     ///
     /// # Errors
     /// When a frame has no such columns, they differ in length, a number is not finite, or a weight is not one from 0 on.
-    pub(super) fn stack(
-        frames: &[Input],
-        scale: Scale,
-        weights: &Weights,
-        context: &Context,
-    ) -> Result<Self> {
+    pub(super) fn of(frames: &[Input], weights: &Weights, context: &Context) -> Result<Self> {
         if let Some((block, weight)) = weights.iter().find(|(_, weight)| !(0.0..=1e6).contains(*weight)) {
             let cause = "a weight is from 0 to 1,000,000";
             return Err(Error::usage(format!("cannot weigh `{block}` by `{weight}`: {cause}")));
         }
-        let mut rows = Self { dim: 0, data: Vec::new() };
-        let mut dims = Vec::new();
+        let mut rows = Rows { dim: 0, data: Vec::new() };
+        let (mut dims, mut ends) = (Vec::new(), Vec::new());
         for (input, frame) in frames.iter().enumerate() {
             context.check()?;
             let frame = Frame::read(frame)?;
@@ -40,14 +55,44 @@ impl Rows {
             check_finite(&lists, weights).map_err(|error| error.of_input(input))?;
             dims = lists.iter().map(|(dim, _)| *dim).collect();
             rows.append(&lists, frame.n_rows).map_err(|error| error.of_input(input))?;
+            ends.push(rows.len());
         }
+        Ok(Self { rows, dims, ends })
+    }
+
+    /// What scales the columns by all rows.
+    pub(super) fn scaling(&self, scale: Scale) -> Scaling {
+        if scale == Scale::Zscore { self.rows.standardising() } else { Scaling::default() }
+    }
+
+    /// The rows with their columns scaled, and those of each named block multiplied by its weight over the square root of
+    /// their number, so that blocks of equal weight count the same whatever their sizes. Those of length 1 do so already.
+    pub(super) fn scaled(self, scale: Scale, weights: &Weights, scaling: &Scaling) -> Rows {
+        let Self { mut rows, dims, .. } = self;
         match scale {
-            Scale::Zscore => rows.standardise(),
+            Scale::Zscore => rows.scale_columns(&scaling.means, &scaling.factors),
             Scale::L2 => rows.shorten(&dims),
             Scale::None => {}
         }
         rows.weigh(&dims, weights, scale);
-        Ok(rows)
+        rows
+    }
+}
+
+impl Rows {
+    /// Stacks the frames, and scales the columns by all rows.
+    ///
+    /// # Errors
+    /// As [`Stacked::of`].
+    pub(super) fn stack(
+        frames: &[Input],
+        scale: Scale,
+        weights: &Weights,
+        context: &Context,
+    ) -> Result<Self> {
+        let stacked = Stacked::of(frames, weights, context)?;
+        let scaling = stacked.scaling(scale);
+        Ok(stacked.scaled(scale, weights, &scaling))
     }
 
     /// Number of rows.
@@ -60,6 +105,11 @@ impl Rows {
         self.data.chunks_exact(self.dim.max(1))
     }
 
+    /// The numbers of one row.
+    pub(super) fn of(&self, row: usize) -> &[f32] {
+        &self.data[row * self.dim..(row + 1) * self.dim]
+    }
+
     /// Every `step`th row, from the first on.
     pub(super) fn every(&self, step: usize) -> Self {
         Self { dim: self.dim, data: self.iter().step_by(step.max(1)).flatten().copied().collect() }
@@ -70,10 +120,16 @@ impl Rows {
         Points { numbers: &self.data, dim: self.dim }
     }
 
-    /// Takes each column's mean from it.
-    pub(super) fn centre(&mut self) {
+    /// Takes each column's mean from it; the means.
+    pub(super) fn centre(&mut self) -> Vec<f64> {
         let means = self.means();
-        self.scale_columns(&means, &vec![1.0; self.dim]);
+        self.take_away(&means);
+        means
+    }
+
+    /// Takes a number from each column.
+    pub(super) fn take_away(&mut self, numbers: &[f64]) {
+        self.scale_columns(numbers, &vec![1.0; self.dim]);
     }
 
     fn append(&mut self, lists: &[(usize, &[f32])], n_rows: usize) -> Result<()> {
@@ -124,9 +180,9 @@ impl Rows {
         }
     }
 
-    /// Each column to mean 0 and standard deviation 1 (ddof = 0), as scikit-learn's `StandardScaler`; a constant
-    /// column becomes 0 exactly.
-    fn standardise(&mut self) {
+    /// What takes each column to mean 0 and standard deviation 1 (ddof = 0), as scikit-learn's `StandardScaler`, and a constant
+    /// one to 0 exactly.
+    fn standardising(&self) -> Scaling {
         let means = self.means();
         let mut squares = vec![0.0; self.dim];
         for row in self.iter() {
@@ -138,8 +194,8 @@ impl Rows {
         let n = self.len() as f64;
         let varies = self.varies();
         let factor = |(square, varies): (&f64, bool)| if varies { 1.0 / (square / n).sqrt() } else { 0.0 };
-        let factors: Vec<f64> = squares.iter().zip(varies).map(factor).collect();
-        self.scale_columns(&means, &factors);
+        let factors = squares.iter().zip(varies).map(factor).collect();
+        Scaling { means, factors }
     }
 
     fn means(&self) -> Vec<f64> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::matrix::Rows;
 use crate::error::{Error, Result};
-use crate::signal::{Neighbours, Searcher, most_neighbours};
+use crate::signal::{Neighbours, Points, Searcher, most_neighbours};
 use crate::stages::Context;
 
 /// How far two rows are from each other, as scikit-learn and umap-learn define it.
@@ -53,11 +53,34 @@ impl Metric {
         } else {
             most_neighbours(prepared.points(), k, || context.check())?
         };
-        neighbours
-            .distances
-            .iter_mut()
-            .for_each(|distance| *distance = self.distance(f64::from(*distance)) as f32);
+        self.measure(&mut neighbours);
         Ok(neighbours)
+    }
+
+    /// The nearest of some rows to each of some others, both as [`Metric::prepare`] gave them: exact, whatever their number.
+    ///
+    /// # Errors
+    /// When the user cancelled.
+    pub(super) fn nearest_among(
+        self,
+        rows: Points<'_>,
+        others: &[f32],
+        k: usize,
+        context: &Context,
+    ) -> Result<Neighbours> {
+        let searcher = Searcher::new(rows.numbers, rows.dim);
+        let mut neighbours = Neighbours::default();
+        for some in others.chunks(CHUNK * rows.dim.max(1)) {
+            context.check()?;
+            neighbours.append(searcher.near(some, k));
+        }
+        self.measure(&mut neighbours);
+        Ok(neighbours)
+    }
+
+    fn measure(self, neighbours: &mut Neighbours) {
+        let distances = neighbours.distances.iter_mut();
+        distances.for_each(|distance| *distance = self.distance(f64::from(*distance)) as f32);
     }
 
     /// The distance of rows that are so far apart once prepared.

@@ -4,13 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Weights;
+use super::fitted::Fitted;
 use super::map::{Map, check_dims, check_grid};
-use super::matrix::Rows;
+use super::matrix::{Rows, Scaling, Stacked};
 use super::metric::Metric;
 use super::neighbors::near_of;
 use crate::error::Result;
 use crate::signal::{Matrix, covariance, gram, largest_eigenpairs};
-use crate::stages::{Context, Inputs, Outputs, Stage};
+use crate::stages::{Context, Frame, Inputs, Outputs, Stage, non_default_params};
 
 /// Principal component analysis of the rows' `vector`: columns `x`, `y` and, with three dimensions, `z`.
 ///
@@ -32,6 +33,9 @@ pub struct Pca {
     /// Whether each row also gets a cell of a grid, near where it lies, for sprite sheets and pads: columns `grid_x`, from the left, and
     /// `grid_y`, from the top. Of a map of 2 dimensions.
     pub grid: bool,
+    /// The file of a map that `taqsim export map` has written, by its path from the manifest's folder: rows are projected as
+    /// its rows were, and nothing moves. Without it the step makes a map of its own.
+    pub fit: String,
     /// The blocks that make up a row instead of `vector`, and how much each counts: `{ maqam = 1.0, timbre = 0.5 }`. Once
     /// scaled, a block's numbers are multiplied by its weight over the square root of how many they are; with `l2` by its weight.
     pub weights: Weights,
@@ -39,7 +43,14 @@ pub struct Pca {
 
 impl Default for Pca {
     fn default() -> Self {
-        Self { dims: 2, scale: super::Scale::Zscore, near: 0, grid: false, weights: Weights::new() }
+        Self {
+            dims: 2,
+            scale: super::Scale::Zscore,
+            near: 0,
+            grid: false,
+            fit: String::new(),
+            weights: Weights::new(),
+        }
     }
 }
 
@@ -49,20 +60,56 @@ impl Stage for Pca {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &["features"]
+        if self.fit.is_empty() { &["features"] } else { &["features", "map"] }
     }
 
     fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
         check_dims(self.dims)?;
         check_grid(self.grid, self.dims)?;
-        let mut rows = Rows::stack(inputs.all("features"), self.scale, &self.weights, context)?;
-        rows.centre();
-        let map = Map { dims: self.dims as usize, places: principal_places(&rows, self.dims as usize) };
+        let stacked = Stacked::of(inputs.all("features"), &self.weights, context)?;
+        let (rows, projection) = self.projected(stacked, inputs)?;
+        let dims = self.dims as usize;
+        let map = Map { dims, places: places_along(&rows, &projection.axes, dims) };
         context.check()?;
         let mut figures = map.fidelity(&rows, context)?;
         figures.extend(map.cells(self.grid, context)?);
         figures.extend(near_of(&rows, Metric::Euclidean, self.near, context)?);
         Ok(vec![("rows", map.into_frame(figures).to_bytes())])
+    }
+}
+
+/// How rows become places.
+struct Projection {
+    scaling: Scaling,
+    /// What is taken from each column then.
+    centre: Vec<f64>,
+    axes: Vec<Vec<f64>>,
+}
+
+impl Pca {
+    /// The rows scaled and centred, and how they are projected: along their own axes, or those of the map that is given.
+    fn projected(&self, stacked: Stacked, inputs: &Inputs) -> Result<(Rows, Projection)> {
+        let Some(fitted) = Fitted::given(inputs, "pca", &non_default_params(self))? else {
+            let scaling = stacked.scaling(self.scale);
+            let mut rows = stacked.scaled(self.scale, &self.weights, &scaling);
+            let centre = rows.centre();
+            let axes = components(&rows, self.dims as usize);
+            return Ok((rows, Projection { scaling, centre, axes }));
+        };
+        fitted.check_dim(&stacked.rows)?;
+        let axes = fitted.axes.chunks_exact(fitted.dim).map(<[f64]>::to_vec).collect();
+        let projection = Projection { scaling: fitted.scaling, centre: fitted.centre, axes };
+        let mut rows = stacked.scaled(self.scale, &self.weights, &projection.scaling);
+        rows.take_away(&projection.centre);
+        Ok((rows, projection))
+    }
+
+    /// What a map was fitted to that this step has made of these inputs: its axes, without the rows.
+    pub(super) fn fitted(&self, inputs: &Inputs, map: &Frame, context: &Context) -> Result<Fitted> {
+        let stacked = Stacked::of(inputs.all("features"), &self.weights, context)?;
+        let (_, Projection { scaling, centre, axes }) = self.projected(stacked.clone(), inputs)?;
+        let fitted = Fitted::of("pca", &non_default_params(self), &stacked, scaling, map)?;
+        Ok(Fitted { rows: Vec::new(), centre, axes: axes.concat(), ..fitted })
     }
 }
 
@@ -101,14 +148,15 @@ fn with_fixed_sign(mut axis: Vec<f64>) -> Vec<f64> {
 
 /// Where each row lies along the first principal axes: `dims` numbers a row.
 pub(super) fn principal_places(centred: &Rows, dims: usize) -> Vec<f32> {
-    let axes = components(centred, dims);
+    places_along(centred, &components(centred, dims), dims)
+}
+
+/// Where each row lies along some axes: `dims` numbers a row, 0 where there are fewer axes.
+fn places_along(centred: &Rows, axes: &[Vec<f64>], dims: usize) -> Vec<f32> {
     let along = |row: &[f32], axis: &Vec<f64>| {
         row.iter().zip(axis).map(|(value, weight)| f64::from(*value) * weight).sum::<f64>() as f32
     };
-    let place = |row| {
-        let axes = &axes;
-        (0..dims).map(move |i| axes.get(i).map_or(0.0, |axis| along(row, axis)))
-    };
+    let place = |row| (0..dims).map(move |i| axes.get(i).map_or(0.0, |axis| along(row, axis)));
     centred.iter().flat_map(place).collect()
 }
 

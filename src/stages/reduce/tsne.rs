@@ -4,15 +4,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Weights;
-use super::map::{Map, check_dims, check_grid};
-use super::matrix::Rows;
+use super::fitted::{Fitted, Making, NewRow};
+use super::map::{Figures, Map, check_dims, check_grid};
+use super::matrix::{Rows, Stacked};
 use super::metric::Metric;
 use super::neighbors::near_of;
 use super::pca::principal_places;
 use crate::error::{Error, Result};
-use crate::signal::tsne::{Descent, affinities};
+use crate::signal::tsne::{Descent, Placing, affinities};
 use crate::signal::{Graph, Random};
-use crate::stages::{Context, Inputs, Outputs, Stage};
+use crate::stages::{Context, Frame, Inputs, Outputs, Stage, non_default_params};
 
 /// A map by t-SNE (van der Maaten and Hinton 2008), by Barnes and Hut's method, to openTSNE's definitions and on its schedule: columns
 /// `x`, `y` and, with three dimensions, `z`, and how far the map can be believed.
@@ -43,6 +44,9 @@ pub struct Tsne {
     /// Whether each row also gets a cell of a grid, near where it lies, for sprite sheets and pads: columns `grid_x`, from the left, and
     /// `grid_y`, from the top. Of a map of 2 dimensions.
     pub grid: bool,
+    /// The file of a map that `taqsim export map` has written, by its path from the manifest's folder: rows that it has lie where it has
+    /// them (`is_fitted`), others are placed on it, and nothing moves. Without it the step makes a map of its own.
+    pub fit: String,
     /// The blocks that make up a row instead of `vector`, and how much each counts: `{ maqam = 1.0, timbre = 0.5 }`. Once
     /// scaled, a block's numbers are multiplied by its weight over the square root of how many they are; with `l2` by its weight.
     pub weights: Weights,
@@ -58,6 +62,7 @@ impl Default for Tsne {
             scale: super::Scale::Zscore,
             near: 0,
             grid: false,
+            fit: String::new(),
             weights: Weights::new(),
         }
     }
@@ -73,7 +78,7 @@ impl Stage for Tsne {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &["features"]
+        if self.fit.is_empty() { &["features"] } else { &["features", "map"] }
     }
 
     fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
@@ -86,10 +91,17 @@ impl Stage for Tsne {
                 self.perplexity
             )));
         }
-        let rows = Rows::stack(inputs.all("features"), self.scale, &self.weights, context)?;
-        let rows = self.metric.prepare(rows)?;
-        let map_of = |rows: &Rows, other, context: &Context| self.map_of(rows, other, context);
-        let (map, mut figures) = Map::seeded(&rows, context, map_of)?;
+        let stacked = Stacked::of(inputs.all("features"), &self.weights, context)?;
+        let (rows, map, mut figures) = match Fitted::given(inputs, "tsne", &non_default_params(self))? {
+            Some(fitted) => self.placed_on(&fitted, stacked, context)?,
+            None => {
+                let scaling = stacked.scaling(self.scale);
+                let rows = self.metric.prepare(stacked.scaled(self.scale, &self.weights, &scaling))?;
+                let map_of = |rows: &Rows, other, context: &Context| self.map_of(rows, other, context);
+                let (map, figures) = Map::seeded(&rows, context, map_of)?;
+                (rows, map, figures)
+            }
+        };
         figures.extend(map.cells(self.grid, context)?);
         figures.extend(near_of(&rows, self.metric, self.near, context)?);
         Ok(vec![("rows", map.into_frame(figures).to_bytes())])
@@ -97,6 +109,40 @@ impl Stage for Tsne {
 }
 
 impl Tsne {
+    /// Rows on a map that is given, with its figures.
+    fn placed_on(
+        &self,
+        fitted: &Fitted,
+        stacked: Stacked,
+        context: &Context,
+    ) -> Result<(Rows, Map, Figures)> {
+        let (two, three) = match fitted.dims {
+            2 => (Some(Placing::<2>::new(&fitted.places)), None),
+            _ => (None, Some(Placing::<3>::new(&fitted.places))),
+        };
+        let place = |NewRow { ids, distances, .. }: NewRow<'_>| {
+            let flat = two.iter().flat_map(|map| map.place(ids, distances));
+            flat.chain(three.iter().flat_map(|map| map.place(ids, distances))).collect()
+        };
+        let k = Placing::<2>::N_NEIGHBOURS;
+        let making = Making { scale: self.scale, weights: &self.weights, metric: self.metric };
+        let (rows, map, is_fitted) = fitted.place(stacked, making, k, context, place)?;
+        let mut figures = map.fidelity(&rows, context)?;
+        figures.extend(is_fitted);
+        Ok((rows, map, figures))
+    }
+
+    /// What a map was fitted to that this step has made of these inputs.
+    pub(super) fn fitted(&self, inputs: &Inputs, map: &Frame, context: &Context) -> Result<Fitted> {
+        let params = non_default_params(self);
+        let stacked = Stacked::of(inputs.all("features"), &self.weights, context)?;
+        let scaling = match Fitted::given(inputs, "tsne", &params)? {
+            Some(fitted) => fitted.scaling,
+            None => stacked.scaling(self.scale),
+        };
+        Fitted::of("tsne", &params, &stacked, scaling, map)
+    }
+
     /// The map of rows that the metric has prepared, with the step's seed or one of those after it.
     fn map_of(&self, rows: &Rows, other: u64, context: &Context) -> Result<Map> {
         let dims = self.dims as usize;
@@ -143,7 +189,7 @@ mod tests {
 
     use super::super::matrix::tests::{features, reduce, some_rows};
     use super::*;
-    use crate::stages::{Frame, Values};
+    use crate::stages::Values;
 
     fn mean(frame: &Frame, name: &str) -> f64 {
         let Some(Values::Floats(figures)) = frame.column(name) else { panic!("no {name}") };

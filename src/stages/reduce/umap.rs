@@ -4,14 +4,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Weights;
-use super::map::{Map, check_dims, check_grid};
-use super::matrix::Rows;
+use super::fitted::{Fitted, Making, NewRow};
+use super::map::{Figures, Map, check_dims, check_grid};
+use super::matrix::{Rows, Stacked};
 use super::metric::Metric;
 use super::neighbors::near_of;
 use crate::error::{Error, Result};
 use crate::signal::Graph;
-use crate::signal::umap::{Layout, Shape, fuzzy_graph, start_of};
-use crate::stages::{Context, Inputs, Outputs, Stage};
+use crate::signal::umap::{Layout, Placing, Shape, fuzzy_graph, start_of};
+use crate::stages::{Context, Frame, Inputs, Outputs, Stage, non_default_params};
 
 /// A map by UMAP (McInnes, Healy and Melville 2018), to umap-learn's definitions: columns `x`, `y` and, with three dimensions,
 /// `z`, and how far the map can be believed.
@@ -51,6 +52,9 @@ pub struct Umap {
     /// Whether each row also gets a cell of a grid, near where it lies, for sprite sheets and pads: columns `grid_x`, from the left, and
     /// `grid_y`, from the top. Of a map of 2 dimensions.
     pub grid: bool,
+    /// The file of a map that `taqsim export map` has written, by its path from the manifest's folder: rows that it has lie where it has
+    /// them (`is_fitted`), others are placed on it, and nothing moves. Without it the step makes a map of its own.
+    pub fit: String,
     /// The blocks that make up a row instead of `vector`, and how much each counts: `{ maqam = 1.0, timbre = 0.5 }`. Once
     /// scaled, a block's numbers are multiplied by its weight over the square root of how many they are; with `l2` by its weight.
     pub weights: Weights,
@@ -69,6 +73,7 @@ impl Default for Umap {
             scale: super::Scale::Zscore,
             near: 0,
             grid: false,
+            fit: String::new(),
             weights: Weights::new(),
         }
     }
@@ -80,15 +85,22 @@ impl Stage for Umap {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &["features"]
+        if self.fit.is_empty() { &["features"] } else { &["features", "map"] }
     }
 
     fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
         self.check()?;
-        let rows = Rows::stack(inputs.all("features"), self.scale, &self.weights, context)?;
-        let rows = self.metric.prepare(rows)?;
-        let map_of = |rows: &Rows, other, context: &Context| self.map_of(rows, other, context);
-        let (map, mut figures) = Map::seeded(&rows, context, map_of)?;
+        let stacked = Stacked::of(inputs.all("features"), &self.weights, context)?;
+        let (rows, map, mut figures) = match Fitted::given(inputs, "umap", &non_default_params(self))? {
+            Some(fitted) => self.placed_on(&fitted, stacked, context)?,
+            None => {
+                let scaling = stacked.scaling(self.scale);
+                let rows = self.metric.prepare(stacked.scaled(self.scale, &self.weights, &scaling))?;
+                let map_of = |rows: &Rows, other, context: &Context| self.map_of(rows, other, context);
+                let (map, figures) = Map::seeded(&rows, context, map_of)?;
+                (rows, map, figures)
+            }
+        };
         figures.extend(map.cells(self.grid, context)?);
         figures.extend(near_of(&rows, self.metric, self.near, context)?);
         Ok(vec![("rows", map.into_frame(figures).to_bytes())])
@@ -96,6 +108,39 @@ impl Stage for Umap {
 }
 
 impl Umap {
+    /// Rows on a map that is given, with its figures.
+    fn placed_on(
+        &self,
+        fitted: &Fitted,
+        stacked: Stacked,
+        context: &Context,
+    ) -> Result<(Rows, Map, Figures)> {
+        let shape = self.shape(self.seed);
+        let (two, three) =
+            (Placing::<2>::new(&fitted.places, &shape), Placing::<3>::new(&fitted.places, &shape));
+        let place = |row: NewRow<'_>| match fitted.dims {
+            2 => two.place(row.ids, row.distances, row.mark).to_vec(),
+            _ => three.place(row.ids, row.distances, row.mark).to_vec(),
+        };
+        let k = self.neighbors as usize;
+        let making = Making { scale: self.scale, weights: &self.weights, metric: self.metric };
+        let (rows, map, is_fitted) = fitted.place(stacked, making, k, context, place)?;
+        let mut figures = map.fidelity(&rows, context)?;
+        figures.extend(is_fitted);
+        Ok((rows, map, figures))
+    }
+
+    /// What a map was fitted to that this step has made of these inputs.
+    pub(super) fn fitted(&self, inputs: &Inputs, map: &Frame, context: &Context) -> Result<Fitted> {
+        let params = non_default_params(self);
+        let stacked = Stacked::of(inputs.all("features"), &self.weights, context)?;
+        let scaling = match Fitted::given(inputs, "umap", &params)? {
+            Some(fitted) => fitted.scaling,
+            None => stacked.scaling(self.scale),
+        };
+        Fitted::of("umap", &params, &stacked, scaling, map)
+    }
+
     fn check(&self) -> Result<()> {
         check_dims(self.dims)?;
         check_grid(self.grid, self.dims)?;
@@ -116,6 +161,16 @@ impl Umap {
         Ok(())
     }
 
+    fn shape(&self, seed: u64) -> Shape {
+        Shape {
+            dims: self.dims as usize,
+            min_dist: self.min_dist,
+            spread: self.spread,
+            epochs: self.epochs as usize,
+            seed,
+        }
+    }
+
     /// The map of rows that the metric has prepared, with the step's seed or one of those after it.
     fn map_of(&self, rows: &Rows, other: u64, context: &Context) -> Result<Map> {
         let dims = self.dims as usize;
@@ -125,13 +180,7 @@ impl Umap {
         let neighbours = self.metric.nearest(rows, self.neighbors as usize - 1, context)?;
         let graph = fuzzy_graph(&neighbours);
         context.check()?;
-        let shape = Shape {
-            dims,
-            min_dist: self.min_dist,
-            spread: self.spread,
-            epochs: self.epochs as usize,
-            seed: self.seed.wrapping_add(other),
-        };
+        let shape = self.shape(self.seed.wrapping_add(other));
         let start = start_of(&graph, rows.points(), dims, shape.seed);
         let places = match dims {
             2 => lay_out::<2>(&graph, &shape, &start, context)?,
@@ -162,7 +211,7 @@ mod tests {
     use super::super::Scale;
     use super::super::matrix::tests::{features, reduce, some_rows};
     use super::*;
-    use crate::stages::{Frame, Input, Values};
+    use crate::stages::{Input, Values};
 
     fn map_of(stage: &Umap, rows: Input) -> Frame {
         reduce(stage, &[rows]).unwrap()
