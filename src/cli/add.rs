@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::toml_text::{key, quoted};
 use super::{Global, Talk, findings, project};
 use crate::error::{Error, Result};
-use crate::manifest::{self, Outcome};
+use crate::manifest::{Finding, Outcome, Severity};
 use crate::run::{Roots, plain, probe, tags};
 use crate::signal::decode::Tags;
 
@@ -188,14 +188,16 @@ fn refuse_what_would_be_wrong(
     if !after.findings.has_errors() {
         return Ok(());
     }
-    let n_before = errors(&before()?);
+    let before = before()?;
     findings::say(&after, talk);
-    let because = if n_before > 0 { "the manifest is wrong as it is" } else { "the manifest would be wrong" };
+    // A dataset without clips is wrong, and right once it has one.
+    let was_wrong = errors(&after).any(|error| errors(&before).any(|other| other.message == error.message));
+    let because = if was_wrong { "the manifest is wrong as it is" } else { "the manifest would be wrong" };
     Err(Error::usage(format!("cannot add this: {because}; nothing was written")))
 }
 
-fn errors(outcome: &Outcome) -> usize {
-    outcome.findings.iter().filter(|finding| finding.severity == manifest::Severity::Error).count()
+fn errors(outcome: &Outcome) -> impl Iterator<Item = &Finding> {
+    outcome.findings.iter().filter(|finding| finding.severity == Severity::Error)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
