@@ -84,7 +84,7 @@ impl Fitted {
             && (n_rows.checked_mul(self.dim) == Some(self.rows.len()) || self.rows.is_empty())
             && means.len() == factors.len()
             && [means, factors, &self.centre].into_iter().all(|numbers| is_for_columns(numbers))
-            && self.axes.len() % self.dim == 0
+            && self.axes.len().is_multiple_of(self.dim)
             && self.axes.len() / self.dim <= self.dims
             && wide.into_iter().all(|number| number.is_finite())
             && self.rows.iter().chain(&self.places).all(|number| number.is_finite())
