@@ -274,6 +274,40 @@ mod tests {
         assert!((found.probabilities.iter().sum::<f64>() - 84.89125393628356).abs() < 1e-9);
     }
 
+    /// scikit-learn's `load_digits()`, each number with up to `most` more.
+    fn digits(most: f64) -> Vec<f32> {
+        let bytes = include_bytes!("../../tests/fixtures/digits/digits.bin");
+        let numbers = bytes.chunks_exact(65).flat_map(|row| &row[..64]);
+        let mut random = SplitMix(11);
+        numbers.map(|number| f32::from(*number) + (random.uniform() * most) as f32).collect()
+    }
+
+    fn grown(rows: &[f32], n_near: usize) -> SpanningTree<fn(f64) -> f64> {
+        let neighbours = Searcher::new(rows, 64).among(0..rows.len() / 64, n_near);
+        let mut tree: SpanningTree<fn(f64) -> f64> =
+            SpanningTree::new(Points { numbers: rows, dim: 64 }, &neighbours, |distance| distance);
+        while !tree.is_done() {
+            tree.grow();
+        }
+        tree
+    }
+
+    #[test]
+    fn core_distances_and_the_lengths_of_joints_are_scikit_learns() {
+        let squares = |lengths: &mut dyn Iterator<Item = f64>| lengths.map(|x| x * x).sum::<f64>();
+        // numpy 2.4.6, scipy 1.17.1: core = sort(cdist(X, X))[:, 14]; squares of core, and of minimum_spanning_tree(maximum(maximum.outer(core, core),
+        // cdist(X, X))): where lengths are equal there are many such trees, and all have the same lengths
+        for (most, core, joints) in
+            [(0.0, 1_102_668.0, 1_105_622.0), (0.01, 1_102_664.977_358_608_5, 1_105_620.046_837_449)]
+        {
+            let tree = grown(&digits(most), 14);
+            let found = squares(&mut tree.core.iter().copied());
+            assert!((found - core).abs() < 1e-3, "{found} {core}");
+            let found = squares(&mut tree.joints.iter().map(|joint| joint.distance));
+            assert!((found - joints).abs() < 1e-3, "{found} {joints}");
+        }
+    }
+
     #[test]
     fn few_rows_and_equal_rows_are_answered() {
         for n_rows in [0, 1, 2, 5] {
