@@ -10,8 +10,10 @@ use super::{Global, Talk, audio, project};
 use crate::error::Result;
 use crate::manifest::{Evenness, Farthest, Finding, Manifest, Outcome, to_json};
 use crate::release::{Lock, Move, moves};
-use crate::run::{Roots, probe};
+use crate::run::{Misfits, Roots, Strangers, files_of, misfits, probe};
 use crate::stages::Frame;
+use crate::store::DiskStore;
+use crate::text::printable;
 
 /// Check the manifest, and that its sources are there and long enough
 #[derive(Debug, clap::Args)]
@@ -33,7 +35,8 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     let manifest_is_right = !outcome.findings.has_errors();
     if let (Some(manifest), false) = (&outcome.manifest, args.no_sources) {
         let findings = look_at_sources(manifest, &Roots::new(&folder, &global.roots)?, &outcome);
-        findings.into_iter().for_each(|finding| outcome.findings.push(finding));
+        let of_files = look_at_files(manifest, &folder, global, &outcome)?;
+        findings.into_iter().chain(of_files).for_each(|finding| outcome.findings.push(finding));
         outcome.findings.sort();
     }
     if let Some(manifest) = &outcome.manifest {
@@ -110,6 +113,48 @@ fn data(outcome: &Outcome, clips: Option<&Frame>, form: Form) -> String {
         }
         _ => findings::as_data(outcome, form),
     }
+}
+
+/// What does not fit between clips and the files that steps name.
+fn look_at_files(
+    manifest: &Manifest,
+    folder: &Path,
+    global: &Global,
+    outcome: &Outcome,
+) -> Result<Vec<Finding>> {
+    if files_of(manifest).is_empty() {
+        return Ok(Vec::new());
+    }
+    let (roots, store) =
+        (Roots::new(folder, &global.roots)?, DiskStore::open(&project::cache(folder, global))?);
+    let mut findings = Vec::new();
+    for (step, found) in misfits(manifest, &roots, &store) {
+        let Some(place) = outcome.files.get(&step) else { continue };
+        match found {
+            Err(error) => findings.push(Finding::file_unusable(place.clone(), &error)),
+            Ok(misfits) => {
+                let words = words_of(&misfits).into_iter();
+                findings.extend(words.map(|words| Finding::file_misfits(place.clone(), words)));
+            }
+        }
+    }
+    Ok(findings)
+}
+
+fn words_of(misfits: &Misfits) -> Vec<String> {
+    let few = |n: usize, ids: &[String]| {
+        let ids: Vec<String> = ids.iter().map(|id| format!("`{}`", printable(id))).collect();
+        format!("{}{}", ids.join(", "), if n > ids.len() { ", ..." } else { "" })
+    };
+    let Misfits { n_missing, missing, strangers } = misfits;
+    let mut words = Vec::new();
+    if *n_missing > 0 {
+        words.push(format!("it has no row of {}: {}", count(*n_missing, "clip"), few(*n_missing, missing)));
+    }
+    if let Some(Strangers { n_rows, ids }) = strangers.as_ref().filter(|strangers| strangers.n_rows > 0) {
+        words.push(format!("{} in it are of no clip: {}", count(*n_rows, "row"), few(*n_rows, ids)));
+    }
+    words
 }
 
 fn look_at_sources(manifest: &Manifest, roots: &Roots, outcome: &Outcome) -> Vec<Finding> {

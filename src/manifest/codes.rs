@@ -367,6 +367,15 @@ pub const CODES: &[Code] = &[
         right: "[[clip]]\nid = \"a\"\nsource = \"ten-seconds.flac\"\nlicense = \"CC0-1.0\"\nranges = [\"0-0:10\"]",
     },
     Code {
+        code: "T0703",
+        title: "a file of a step does not fit",
+        why: "`taqsim check` looks into the files that steps name. Vectors that cannot be joined, and maps that are none, are \
+              errors. Clips of which the file has no row, and rows that are of no clip, are warnings: such clips are in none \
+              of the step's tables.",
+        wrong: "[segment.whole.whole]\n[embed.clap.import]\nof = \"whole\"\nfile = \"vectors/of-other-clips.csv\"",
+        right: "[segment.whole.whole]\n[embed.clap.import]\nof = \"whole\"\nfile = \"vectors/of-all-clips.csv\"",
+    },
+    Code {
         code: "T0801",
         title: "these are no parts of a split",
         why: "A part has a name of lower-case letters a to z, digits, `-` and `_`, and a share of the groups; all \

@@ -61,6 +61,17 @@ impl Finding {
         cause.hints.iter().fold(finding, |finding, hint| finding.hint(hint.clone()))
     }
 
+    /// The file of a step is not there, or not what the step reads, for `cause`.
+    pub fn file_unusable(file: Range<usize>, cause: &Error) -> Self {
+        let finding = Self::error("T0703", file, cause.message.clone());
+        cause.hints.iter().fold(finding, |finding, hint| finding.hint(hint.clone()))
+    }
+
+    /// Clips, or rows of the file of a step, have nothing to do with each other: `what` says which.
+    pub fn file_misfits(file: Range<usize>, what: String) -> Self {
+        Self::warning("T0703", file, what).label("does not fit the clips")
+    }
+
     /// The `nth` range of a clip (from 0) ends at `end` s, after its source does at `duration` s.
     pub fn range_past_end(clip: &ClipPlace, nth: usize, end: f64, duration: f64) -> Self {
         let span = clip.ranges.get(nth).unwrap_or(&clip.source).clone();

@@ -1,6 +1,7 @@
 //! From bytes to a manifest, or to everything that is wrong with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use toml::de::DeTable;
 
@@ -30,6 +31,8 @@ pub struct Outcome {
     pub texts: Texts,
     /// What it was read from besides itself.
     pub tables: TablesRead,
+    /// Where the files stand that steps name, by the name of the step: `embed.clap`.
+    pub files: BTreeMap<String, Range<usize>>,
     origins: Vec<Origin>,
 }
 
@@ -60,7 +63,8 @@ pub fn parse_with_tables(bytes: &[u8], path: &str, open: &OpenTables) -> Outcome
     add_independent(&mut findings, read.findings, &text);
     findings.sort();
     let manifest = manifest.filter(|_| !findings.has_errors());
-    Outcome { manifest, findings, texts: read.texts, tables: read.tables, origins: read.origins }
+    let Read { texts, tables, files, origins, .. } = read;
+    Outcome { manifest, findings, texts, tables, files, origins }
 }
 
 /// Adds findings to those about the syntax, but for lines of which the syntax is already in question.
@@ -77,6 +81,7 @@ struct Read<'r> {
     texts: Texts,
     findings: Findings,
     tables: TablesRead,
+    files: BTreeMap<String, Range<usize>>,
     origins: Vec<Origin>,
 }
 
@@ -87,6 +92,7 @@ impl<'r> Read<'r> {
             texts: Texts::new(manifest),
             findings: Findings::default(),
             tables: TablesRead::default(),
+            files: BTreeMap::new(),
             origins: Vec::new(),
         }
     }
@@ -115,7 +121,7 @@ impl<'r> Read<'r> {
             clips: Vec::new(),
             labels: vocabularies.vocabularies.clone(),
         };
-        step_files::read(&tree, &mut manifest, findings);
+        self.files = step_files::read(&tree, &mut manifest, findings);
         label_params::check(&tree, &manifest, &vocabularies, findings);
         manifest.clips = self.clips(&tree, &vocabularies);
         let place = |clip: usize| self.origins[clip].place(&self.texts);

@@ -1,5 +1,8 @@
 //! Files that steps name: paths inside the manifest's folder, of a kind that the step reads.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use toml::de::DeTable;
 
 use super::findings::{Finding, Findings};
@@ -11,9 +14,19 @@ use crate::stages::Embed;
 /// What a file of vectors may be.
 const VECTORS: [&str; 4] = ["parquet", "csv", "tsv", "npy"];
 
-/// Checks the files that steps name, and makes their paths normal.
-pub(super) fn read(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut Findings) {
-    read_maps(tree, manifest, findings);
+/// Where files stand that steps name, by the name of the step.
+type Places = BTreeMap<String, Range<usize>>;
+
+/// Checks the files that steps name, and makes their paths normal; where they stand.
+pub(super) fn read(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut Findings) -> Places {
+    let mut places = read_maps(tree, manifest, findings);
+    places.extend(read_imports(tree, manifest, findings));
+    places
+}
+
+/// Checks the vectors that steps import.
+fn read_imports(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut Findings) -> Places {
+    let mut places = Places::new();
     for (step, embed) in &mut manifest.embed {
         let Embed::Import(import) = &mut embed.kind else { continue };
         let node = |key: &str| node_of(tree, ["embed", step, "import"], key);
@@ -27,6 +40,7 @@ pub(super) fn read(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut F
             }
             continue;
         };
+        places.insert(format!("embed.{step}"), file.span());
         import.file = path(&import.file, file, findings);
         if !VECTORS.contains(&extension(&import.file)) {
             let message = format!("{} is no file of vectors that can be read", quoted(&import.file));
@@ -58,14 +72,17 @@ pub(super) fn read(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut F
             (false, _) => {}
         }
     }
+    places
 }
 
 /// Checks the maps that steps place rows on.
-fn read_maps(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut Findings) {
+fn read_maps(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut Findings) -> Places {
+    let mut places = Places::new();
     for (step, reduce) in &mut manifest.reduce {
         let kind = reduce.kind.kind();
         let Some(fit) = reduce.kind.fit_mut().filter(|fit| !fit.is_empty()) else { continue };
         let Some(node) = node_of(tree, ["reduce", step, kind], "fit") else { continue };
+        places.insert(format!("reduce.{step}"), node.span());
         *fit = path(fit, node, findings);
         if extension(fit) != "parquet" {
             let message = format!("{} is no map", quoted(fit));
@@ -73,6 +90,7 @@ fn read_maps(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut Finding
             findings.push(finding.hint("`taqsim export map` writes one"));
         }
     }
+    places
 }
 
 fn path(file: &str, node: &Node<'_>, findings: &mut Findings) -> String {

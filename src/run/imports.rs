@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Roots;
 use super::fetch::{OpenSource, observe_file, plain};
-use super::maps::{maps, with_hint};
+use super::maps::{maps, read_map, with_hint};
 use super::vectors::Vectors;
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Of};
@@ -42,6 +42,30 @@ pub struct Strangers {
     pub n_rows: usize,
     /// The ids of the first of them: of clips, or of segments of other steps.
     pub ids: Vec<String>,
+}
+
+/// What does not fit between the clips of a dataset and the file of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Misfits {
+    /// How many clips the file has no row of.
+    pub n_missing: usize,
+    /// The ids of the first of them.
+    pub missing: Vec<String>,
+    /// The rows that are of no clip; none of a map.
+    pub strangers: Option<Strangers>,
+}
+
+/// Of every step that names a file, by the step's name, what does not fit, or why the file is of no use. A file that was looked at
+/// before is not read again.
+pub fn misfits(manifest: &Manifest, roots: &Roots, store: &dyn Store) -> Vec<(String, Result<Misfits>)> {
+    let of_imports = imports(manifest).map(|(name, import, segmenter)| {
+        (format!("embed.{name}"), misfits_of(manifest, (import, segmenter), roots, store))
+    });
+    let of_maps = manifest.reduce.iter().filter_map(|(name, reduce)| {
+        let read = read_map(reduce.kind.fit()?, roots);
+        Some((format!("reduce.{name}"), read.map(|_| Misfits::default())))
+    });
+    of_imports.chain(of_maps).collect()
 }
 
 /// The steps that import vectors, by name, each with the segment step whose segments they are for.
@@ -107,6 +131,27 @@ pub fn strangers(
     let n_rows = unknown.iter().map(|(_, (_, n_rows))| n_rows).sum::<usize>() + index.n_others;
     let ids = unknown.into_iter().map(|(id, _)| id).chain(&index.others).take(SHOWN).cloned();
     Ok(Strangers { n_rows, ids: ids.collect() })
+}
+
+fn misfits_of(
+    manifest: &Manifest,
+    (import, segmenter): (&Import, &str),
+    roots: &Roots,
+    store: &dyn Store,
+) -> Result<Misfits> {
+    let mut sources = Sources::default();
+    for file in files_of_import(import) {
+        sources.files.insert(file.to_owned(), observe_file(file, roots, None, store)?);
+    }
+    let index = index(import, segmenter, &sources, roots, store)?;
+    let is_missing = |id: &&String| !index.clips.contains_key(*id);
+    let missing: Vec<&String> = manifest.clips.iter().map(|clip| &clip.id).filter(is_missing).collect();
+    if missing.len() == manifest.clips.len() {
+        return Err(nobodys(import, &index, manifest, segmenter));
+    }
+    let strangers = strangers(manifest, (import, segmenter), &sources, roots, store)?;
+    let first = missing.iter().take(SHOWN).map(|id| (*id).clone()).collect();
+    Ok(Misfits { n_missing: missing.len(), missing: first, strangers: Some(strangers) })
 }
 
 /// The keys under which it is remembered whose vectors the files have.

@@ -21,7 +21,9 @@ pub use fetch::{
     Seen, digest_of_source, file_digest, file_record, files_below, observe, plain, probe, stat_of, still,
     tags,
 };
-pub use imports::{Strangers, files_of, imports, keys_of_imports, observe_files, strangers};
+pub use imports::{
+    Misfits, Strangers, files_of, imports, keys_of_imports, misfits, observe_files, strangers,
+};
 pub use map_file::{MapFile, write_map};
 pub use maps::read_map;
 pub use roots::Roots;

@@ -147,6 +147,27 @@ fn segments_without_a_vector_and_rows_of_nobody_are_said_and_the_rest_is_joined(
 }
 
 #[test]
+fn check_looks_into_the_file_before_anything_is_built() {
+    let space = space("id,0,1\none,1,2\nfour,3,4\nfive,5,6\n");
+    let answer =
+        space.run(&["check"]).succeeds().says("warning[T0703]: it has no row of 2 clips: `three`, `two`");
+    answer.says("2 rows in it are of no clip: `five`, `four`").says("file = \"vectors/clap.csv\"");
+    for (csv, words) in [
+        ("id,0,1\nfour,3,4\n", "none of its ids is of this dataset; the first is `four`"),
+        ("id,a,b\none,3,4\n", "cannot import vectors from `vectors/clap.csv`"),
+        ("track,0,1\none,3,4\n", "it has no column `segment_id`, `clip_id` or `id`"),
+    ] {
+        space.write("vectors/clap.csv", csv);
+        space.run(&["check"]).exits(1).says("error[T0703]").says(words);
+        space.run(&["check", "--no-sources"]).succeeds();
+    }
+    std::fs::remove_file(space.path("vectors/clap.csv")).unwrap();
+    space.run(&["check"]).exits(1).says("error[T0703]: cannot read `vectors/clap.csv`: no such file");
+    space.write("vectors/clap.csv", CSV);
+    space.run(&["check"]).succeeds().says("nothing wrong");
+}
+
+#[test]
 fn vectors_from_elsewhere_are_evaluated_for_the_segments_that_have_one() {
     let space = space("segment_id,0,1\none/windows/0-1000,1,2\none/windows/500-1500,3,4\nthree,5,6\n");
     space.edit("of   = \"whole\"", "of   = \"windows\"");
