@@ -87,7 +87,17 @@ impl Trial {
     /// How often chance does as well as the nearest neighbours do, by balanced accuracy: see
     /// [`p_value_of`](Self::p_value_of).
     pub fn p_value(&self, nearest: &Nearest, n: usize, seed: u64) -> Option<f64> {
-        self.p_value_of(|classes| self.accuracy_of(classes, &nearest.tell(classes)), n, seed)
+        self.p_value_of_told(|classes| nearest.tell(classes), n, seed)
+    }
+
+    /// The same of anything that tells a class of each row, given those of the others.
+    pub fn p_value_of_told(
+        &self,
+        tell: impl Fn(&[Option<usize>]) -> Vec<Option<usize>> + Sync,
+        n: usize,
+        seed: u64,
+    ) -> Option<f64> {
+        self.p_value_of(|classes| self.accuracy_of(classes, &tell(classes)), n, seed)
     }
 
     /// How often chance does as well: the share of `n` permutations, the true classes counted among them, whose score is
@@ -188,7 +198,7 @@ fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::super::fixture::noise;
-    use super::super::folds;
+    use super::super::{LeastSquares, folds};
     use super::*;
     use crate::signal::Matrix;
 
@@ -212,6 +222,13 @@ mod tests {
         Trial::of(classes, recordings).p_value(&nearest, 99, seed).unwrap()
     }
 
+    fn p_value_of_probe(rows: &Matrix, classes: &[Option<usize>], recordings: &[usize], seed: u64) -> f64 {
+        let which: Vec<usize> = (0..classes.len()).collect();
+        let heaps: Vec<Option<usize>> = folds(recordings, 5, seed).into_iter().map(Some).collect();
+        let probe = LeastSquares::of(rows, &which, &heaps, 1.0).unwrap();
+        Trial::of(classes, recordings).p_value_of_told(|classes| probe.tell(classes), 99, seed).unwrap()
+    }
+
     #[test]
     fn shuffled_labels_are_seldom_taken_for_real_ones() {
         // With p <= 0.05 as the limit, 7 % of 200 is what a right test exceeds in one case of ten.
@@ -227,10 +244,13 @@ mod tests {
                 } else {
                     shuffle(&mut drawn, &mut random);
                 }
-                p_value(&rows, &drawn, &recordings, *seed) <= 0.05
+                let by_neighbours = p_value(&rows, &drawn, &recordings, *seed) <= 0.05;
+                (by_neighbours, p_value_of_probe(&rows, &drawn, &recordings, *seed) <= 0.05)
             };
-            let n_found = (0..200_u64).into_par_iter().filter(is_found).count();
-            assert!(n_found <= 14, "{n_found} of 200, {of_one_class}");
+            let found: Vec<(bool, bool)> = (0..200).collect::<Vec<u64>>().par_iter().map(is_found).collect();
+            for n_found in [found.iter().filter(|it| it.0).count(), found.iter().filter(|it| it.1).count()] {
+                assert!(n_found <= 14, "{n_found} of 200, {of_one_class}");
+            }
         }
     }
 
@@ -241,6 +261,7 @@ mod tests {
         classes.iter().enumerate().for_each(|(row, class)| rows.row_mut(row)[*class] += 3.0);
         let some: Vec<Option<usize>> = classes.iter().map(|class| Some(*class)).collect();
         assert_eq!(p_value(&rows, &some, &recordings, 1), 0.01);
+        assert_eq!(p_value_of_probe(&rows, &some, &recordings, 1), 0.01);
         let trial = Trial::of(&some, &recordings);
         let told = Nearest::of(&rows, &folds(&recordings, 10, 0), 5).tell(&some);
         let accuracy = trial.accuracy(&told).unwrap();

@@ -72,7 +72,7 @@ impl Default for Evaluation {
 
 impl Stage for Evaluation {
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self) -> &'static [&'static str] {

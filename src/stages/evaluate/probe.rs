@@ -6,10 +6,12 @@ use super::super::Context;
 use super::trials::Trialled;
 use crate::error::Result;
 use crate::signal::Matrix;
-use crate::signal::evidence::Probe;
+use crate::signal::evidence::{LeastSquares, Probe, Trial};
 
 /// No more rows than this are fitted at one time: of more, every second, third, ...
 const MOST_ROWS: usize = 2000;
+/// Classes of no more rows than this are permuted: the matrix has the square of their number.
+const MOST_PERMUTED: usize = 1000;
 /// More classes than this take too long.
 pub(super) const MOST_CLASSES: usize = 50;
 /// The inverse strength of the penalty, scikit-learn's default.
@@ -29,6 +31,18 @@ pub(super) fn tell(rows: &Matrix, trial: &Trialled, context: &Context) -> Result
     let mut told = vec![None; trial.heaps.len()];
     of_heaps.into_iter().flatten().for_each(|(row, class)| told[row] = Some(class));
     Ok(told)
+}
+
+/// How often chance does as well, by a probe whose answers to permuted classes follow from one matrix: least squares instead
+/// of the logistic loss, with the same heaps and penalty. None where nothing can be fitted.
+pub(super) fn p_value(rows: &Matrix, trial: &Trialled, n: usize, seed: u64) -> Option<f64> {
+    let known: Vec<usize> = (0..trial.heaps.len()).filter(|row| trial.heaps[*row].is_some()).collect();
+    let step = known.len().div_ceil(MOST_PERMUTED).max(1);
+    let which: Vec<usize> = known.into_iter().step_by(step).collect();
+    let probe = LeastSquares::of(rows, &which, &trial.heaps, 1.0 / C)?;
+    let mut classes = vec![None; trial.classes.len()];
+    which.iter().for_each(|row| classes[*row] = trial.classes[*row]);
+    Trial::of(&classes, &trial.units).p_value_of_told(|classes| probe.tell(classes), n, seed)
 }
 
 /// The rows of a heap, with the classes that they are taken for.

@@ -155,7 +155,9 @@ impl Scorer<'_> {
             return Ok(());
         }
         let told = probe::tell(self.numbers, trialled, self.context)?;
-        to.scores.push(self.accuracy(&base, trialled, &told));
+        self.context.check()?;
+        let p = probe::p_value(self.numbers, trialled, self.params.permutations as usize, self.params.seed);
+        to.scores.push(Score { p, ..self.accuracy(&base, trialled, &told) });
         confuse(target, trialled, Measured::Probe, &told, to);
         Ok(())
     }
