@@ -9,8 +9,12 @@ fn from_an_empty_folder_to_a_dataset() {
     space.write("my-oud/sources/x.wav", music(3.0, 1));
     let inside = |words: &[&str]| space.run(&[&["-C", "my-oud"], words].concat());
     inside(&["check"]).exits(2).says("no clips");
-    let file = space.path("my-oud/sources/x.wav");
-    let add = ["add", file.to_str().unwrap(), "--license", "CC-BY-4.0", "--label", "maqam=hicaz"];
+    space.write("my-oud/more/x.wav", music(3.0, 2));
+    let [file, same_name] = ["my-oud/sources/x.wav", "my-oud/more/x.wav"]
+        .map(|file| space.path(file).to_string_lossy().into_owned());
+    let both = ["add", &file, &same_name, "--license", "CC-BY-4.0"];
+    inside(&both).exits(2).says("two clips have the id `x`").says("the manifest would be wrong");
+    let add = ["add", &file, "--license", "CC-BY-4.0", "--label", "maqam=hicaz"];
     inside(&add).succeeds().says("added clip `x` (3.0 s)");
     inside(&["check"]).succeeds().says("nothing wrong");
     inside(&["plan"]).succeeds().prints("never built");
