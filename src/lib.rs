@@ -49,6 +49,10 @@ pub mod store;
 /// What each kind of step does: one kind, one file.
 pub mod stages;
 
+/// Neural networks on candle: weights from files, blocks, and the encoders that are made of them.
+#[cfg(feature = "nets")]
+pub mod nets;
+
 /// Pure numbers: decoding, resampling, loudness, transforms, descriptors, linear algebra.
 pub mod signal;
 
