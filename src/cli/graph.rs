@@ -70,6 +70,7 @@ fn edges(steps: &[Step]) -> Vec<(String, String, String)> {
             let from = match wire.from {
                 From::Source => "sources".to_owned(),
                 From::Vectors | From::Map => "files".to_owned(),
+                From::Weights => "weights".to_owned(),
                 From::Step(index) => steps[index].name.clone(),
             };
             match edges.iter_mut().find(|(before, to, _)| *before == from && *to == step.name) {

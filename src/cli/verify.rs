@@ -9,7 +9,7 @@ use serde_json::json;
 use super::progress::Progress;
 use super::{Global, Talk, project};
 use crate::error::{Error, Result};
-use crate::release::{self, FileState, Options, Project, Report, SourceState};
+use crate::release::{self, FileState, Nearness, Options, Project, Report, SourceState};
 use crate::run::{Event, Seen};
 use crate::text::printable;
 
@@ -70,18 +70,16 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         return Err(Error::differs(format!("{} not as `taqsim.lock` says", things(differences.len())))
             .hint("build and commit the lock if this was meant; otherwise bring back what was changed"));
     }
-    if args.rebuild {
-        rebuild(&project, talk)?;
-    }
+    let rebuilt = args.rebuild.then(|| rebuild(&project, talk)).transpose()?;
     if !absences.is_empty() && !args.require.is_empty() {
         return Err(Error::world(format!("{} required but absent", things(absences.len()))));
     }
     let dataset = &project.manifest.dataset;
-    talk.say(format!("{} {}: {}", dataset.name, dataset.version, fact(&report, args.rebuild)));
+    talk.say(format!("{} {}: {}", dataset.name, dataset.version, fact(&report, rebuilt.as_deref())));
     Ok(ExitCode::SUCCESS)
 }
 
-fn rebuild(project: &Project, talk: &Talk) -> Result<()> {
+fn rebuild(project: &Project, talk: &Talk) -> Result<Vec<(String, Nearness)>> {
     let progress = Progress::new(*talk);
     let listener = |event: &Event| progress.hear(event);
     let seen = Seen::default();
@@ -93,9 +91,9 @@ fn rebuild(project: &Project, talk: &Talk) -> Result<()> {
         cancelled: &NEVER,
         listener: &listener,
     };
-    let built = release::rebuild(project, &options)?;
+    let (built, findings) = release::rebuild(project, &options)?;
     if built.lock.is_some() {
-        return Ok(());
+        return Ok(findings);
     }
     super::build::say_failures(&built, talk);
     Err(Error::world("cannot rebuild what the lock says: see above"))
@@ -166,7 +164,7 @@ fn things(n: usize) -> String {
     if n == 1 { "one thing is".to_owned() } else { format!("{n} things are") }
 }
 
-fn fact(report: &Report, rebuilt: bool) -> String {
+fn fact(report: &Report, rebuilt: Option<&[(String, Nearness)]>) -> String {
     let (n_sources, n_files) = (report.sources.len(), report.files.files.len());
     let (no_sources, no_files) = (n_absent_sources(report), n_absent_files(report));
     let mut text = format!(
@@ -181,8 +179,9 @@ fn fact(report: &Report, rebuilt: bool) -> String {
             parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         text.push_str(&parts.join(" and "));
     }
-    if rebuilt {
+    if let Some(findings) = rebuilt {
         text.push_str("; rebuilt from nothing: the same tables");
+        findings.iter().for_each(|(step, nearness)| text.extend([", ", &nearness.words(step)]));
     }
     text
 }

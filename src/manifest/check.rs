@@ -328,11 +328,12 @@ fn every_default_survives_being_written_out() {
         );
     }
     for kind in Embed::every_kind() {
-        let kind = match kind {
+        let mut kind = match kind {
             // Without a file there is nothing to import.
             Embed::Import(import) => Embed::Import(Import { file: "vectors.csv".into(), ..import }),
             kind => kind,
         };
+        kind.weights_mut().into_iter().for_each(|weights| *weights = "models/x".into());
         let text = step("embed", written(toml::Value::try_from(&kind)), Some("w"));
         assert_eq!(manifest(&format!("{text}\n[segment.w.whole]")).embed["x"].kind, kind);
     }

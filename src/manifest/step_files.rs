@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 use super::findings::{Finding, Findings};
+use super::hub::hub_parts;
 use super::names::quoted;
 use super::tree::{Node, table};
 use super::{Manifest, paths};
@@ -28,16 +29,22 @@ pub(super) fn read(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut F
 fn read_imports(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut Findings) -> Places {
     let mut places = Places::new();
     for (step, embed) in &mut manifest.embed {
-        let Embed::Import(import) = &mut embed.kind else { continue };
-        let node = |key: &str| node_of(tree, ["embed", step, "import"], key);
-        let Some(file) = node("file") else {
-            let place = table(tree, "embed").and_then(|steps| table(steps, step)?.get("import"));
-            if let Some(place) = place {
-                let finding =
-                    Finding::error("T0105", place.span(), "missing `file`: there is nothing to import");
-                findings
-                    .push(finding.label("no `file` here").hint("add `file`: the file that has the vectors"));
+        let kind = embed.kind.kind();
+        let node = |key: &str| node_of(tree, ["embed", step, kind], key);
+        if let Some(weights) = embed.kind.weights_mut() {
+            match node("weights") {
+                Some(place) => *weights = model(weights, place, findings),
+                None => missing(
+                    tree,
+                    [step, kind, "weights"],
+                    "the model, a folder or `hf:org/name@revision`",
+                    findings,
+                ),
             }
+        }
+        let Embed::Import(import) = &mut embed.kind else { continue };
+        let Some(file) = node("file") else {
+            missing(tree, [step, kind, "file"], "the file that has the vectors", findings);
             continue;
         };
         places.insert(format!("embed.{step}"), file.span());
@@ -91,6 +98,32 @@ fn read_maps(tree: &DeTable<'_>, manifest: &mut Manifest, findings: &mut Finding
         }
     }
     places
+}
+
+/// Reports a step that does not name what it reads.
+fn missing(tree: &DeTable<'_>, [step, kind, key]: [&str; 3], what: &str, findings: &mut Findings) {
+    let place = table(tree, "embed").and_then(|steps| table(steps, step)?.get(kind));
+    if let Some(place) = place {
+        let message = format!("missing `{key}`: there is nothing to read");
+        let finding = Finding::error("T0105", place.span(), message).label(format!("no `{key}` here"));
+        findings.push(finding.hint(format!("add `{key}`: {what}")));
+    }
+}
+
+/// Checks where a model is, and makes its path normal.
+fn model(weights: &str, node: &Node<'_>, findings: &mut Findings) -> String {
+    if !weights.starts_with("hf:") {
+        return path(weights, node, findings);
+    }
+    if hub_parts(weights).is_none_or(|(.., file)| !file.is_empty()) {
+        let message = format!("{} names no commit of a repository on Hugging Face", quoted(weights));
+        findings.push(
+            Finding::error("T0407", node.span(), message)
+                .label("not `hf:org/name@revision`")
+                .hint("write all 40 digits of a commit: a branch or a tag may be moved to other weights"),
+        );
+    }
+    weights.to_owned()
 }
 
 fn path(file: &str, node: &Node<'_>, findings: &mut Findings) -> String {

@@ -23,6 +23,7 @@ pub use wholes::Wholes;
 use std::collections::BTreeMap;
 
 use crate::error::Error;
+use crate::stages::WeightFiles;
 use crate::store::{Digest, FileRecord};
 
 /// What was seen of the files that a manifest names.
@@ -35,6 +36,26 @@ pub struct Sources {
     /// Of each step that imports vectors, by its name in `[embed]`: the digest of those of every clip, in the order of the
     /// manifest's clips.
     pub vectors: BTreeMap<String, Vec<Digest>>,
+    /// Of each step that reads weights, by its name in `[embed]`: which files they are.
+    pub weights: BTreeMap<String, SeenWeights>,
+}
+
+/// The weights of a step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenWeights {
+    /// The files, each with what is in it: what the numbers depend on.
+    pub files: WeightFiles,
+    /// Their paths, in the same order, as they stand in [`Sources::files`].
+    pub paths: Vec<String>,
+    /// What their licence is, as far as the manifest or their README.md says.
+    pub license: Option<String>,
+}
+
+impl SeenWeights {
+    /// What tells these weights from others.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.files.to_bytes())
+    }
 }
 
 /// What was seen of one file.
@@ -57,6 +78,12 @@ impl Sources {
     /// What is in a file that a step names, as far as it is known.
     pub fn file(&self, path: &str) -> Option<Digest> {
         self.files.get(path)?.digest()
+    }
+
+    /// All weights that steps read; none where no step reads any.
+    pub(crate) fn all_weights(&self) -> Option<Digest> {
+        let bytes: Vec<u8> = self.weights.values().flat_map(|weights| *weights.digest().as_bytes()).collect();
+        (!bytes.is_empty()).then(|| Digest::of(&bytes))
     }
 
     /// All vectors that are imported for a clip; none where no step imports any.

@@ -62,6 +62,8 @@ pub enum From {
     Vectors,
     /// The file with the map that the step places rows on.
     Map,
+    /// The weights that the step names.
+    Weights,
     /// The step at this index.
     Step(usize),
 }
@@ -90,9 +92,7 @@ impl Step<'_> {
             Work::Normalize(normalize) => non_default_params(normalize),
             Work::Duplicates => Params::new(),
             Work::Segment(segment) => segment.params(),
-            // They say where vectors are found: which these are is an input.
-            Work::Embed(Embed::Import(_)) => Params::new(),
-            Work::Embed(embed) => embed.params(),
+            Work::Embed(embed) => embed.params_of_recipe(),
             Work::Reduce(reduce) => without_path(reduce),
             Work::Evaluate(evaluate) => non_default_params(&evaluate.how),
         }
@@ -102,7 +102,7 @@ impl Step<'_> {
     pub fn upstream(&self) -> Vec<usize> {
         let from = self.wires.iter().filter_map(|wire| match wire.from {
             From::Step(step) => Some(step),
-            From::Source | From::Vectors | From::Map => None,
+            From::Source | From::Vectors | From::Map | From::Weights => None,
         });
         let mut steps: Vec<usize> = from.collect();
         steps.sort_unstable();
@@ -261,6 +261,7 @@ fn wires(draft: &Draft<'_>, index_of: &impl Fn(&str) -> Option<usize>) -> Result
             "source" => wires.push(Wire { input, from: From::Source }),
             "vectors" => wires.push(Wire { input, from: From::Vectors }),
             "map" => wires.push(Wire { input, from: From::Map }),
+            "weights" => wires.push(Wire { input, from: From::Weights }),
             "rows" => {
                 for step in &draft.clusters {
                     wires.push(Wire { input, from: from(step)? });

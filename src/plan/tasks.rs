@@ -30,6 +30,8 @@ pub enum Need {
     Vectors(Task),
     /// The map that the rows of a step are placed on.
     Map(Task),
+    /// The weights that a step reads: which files, and what is in them.
+    Weights(usize),
     /// What the manifest says of the clips whose values this task reads.
     Said(Task),
 }
@@ -45,6 +47,7 @@ impl Need {
             Self::Output(name, _) => name,
             Self::Vectors(_) => "vectors",
             Self::Map(_) => "map",
+            Self::Weights(_) => "weights",
             Self::Said(_) => "labels",
         }
     }
@@ -75,7 +78,9 @@ impl<'m> Tasks<'m> {
         let labelled = labelled(manifest, &steps)?;
         let stems = steps
             .iter()
-            .map(|step| KeyStem::of(&step.kind(), step.stage().version(), NUMERICS, &step.params()))
+            .map(|step| {
+                KeyStem::of(&step.kind(), step.stage().version(), &step.stage().numerics(), &step.params())
+            })
             .collect();
         Ok(Self { manifest, steps, stems, ranged: ranged(manifest), labelled })
     }
@@ -210,7 +215,7 @@ impl<'m> Tasks<'m> {
     /// Whether what comes along a wire is there for each clip.
     fn is_of_clips(&self, wire: &Wire) -> bool {
         match wire.from {
-            From::Source | From::Vectors => true,
+            From::Source | From::Vectors | From::Weights => true,
             From::Map => false,
             From::Step(step) => self.steps[step].is_per_clip(),
         }
@@ -257,7 +262,7 @@ impl<'m> Tasks<'m> {
         Recipe {
             kind: self.step(task).kind(),
             version: self.stage(task).version(),
-            numerics: NUMERICS.to_owned(),
+            numerics: self.stage(task).numerics(),
             params: self.params(task),
             inputs,
         }
@@ -298,7 +303,7 @@ impl<'m> Tasks<'m> {
                 non_default_params(self.ranged.get(&clip).unwrap_or(normalize))
             }
             (Work::Embed(_), _) => {
-                self.labelled.get(&task).map_or_else(|| self.step(task).params(), Embed::params)
+                self.labelled.get(&task).map_or_else(|| self.step(task).params(), Embed::params_of_recipe)
             }
             _ => self.step(task).params(),
         }
@@ -313,17 +318,18 @@ impl<'m> Tasks<'m> {
                 sources.vectors.get(name)?.get(task.clip?).copied()
             }
             Need::Map(task) => sources.file(self.map(task)?),
+            Need::Weights(step) => {
+                let name = self.steps[step].name.strip_prefix("embed.")?;
+                Some(sources.weights.get(name)?.digest())
+            }
             Need::Said(task) => Some(Digest::of(&self.truth(task, sources, results)?.to_bytes())),
         }
     }
 }
 
-/// Every stage is exact: its numbers are the same on all hardware.
-const NUMERICS: &str = "exact";
-
 fn has_results(need: Need, results: &Results) -> bool {
     match need {
-        Need::Source(_) | Need::Vectors(_) | Need::Map(_) | Need::Said(_) => true,
+        Need::Source(_) | Need::Vectors(_) | Need::Map(_) | Need::Weights(_) | Need::Said(_) => true,
         Need::Output(_, task) => results.has(task),
     }
 }
@@ -367,6 +373,7 @@ fn need(wire: &Wire, step: usize, clip: usize) -> Need {
         From::Source => Need::Source(clip),
         From::Vectors => Need::Vectors(Task { step, clip: Some(clip) }),
         From::Map => Need::Map(Task { step, clip: None }),
+        From::Weights => Need::Weights(step),
         From::Step(step) => Need::Output(wire.input, Task { step, clip: Some(clip) }),
     }
 }

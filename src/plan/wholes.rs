@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::steps::From;
 use super::{Results, Sources, Task, Tasks};
 use crate::error::Result;
-use crate::stages::Params;
+use crate::stages::{EXACT, Params};
 use crate::store::{Digest, Key, KeyStem, OutputDigests, Recipe, Store};
 
 /// Raised whenever what is in these recipes means something else.
@@ -44,7 +44,8 @@ impl Wholes {
     fn inputs(&self, clip: usize, sources: &Sources) -> Option<Vec<(&'static str, Digest)>> {
         let files = [("shape", self.shape), ("source", sources.digest(clip)?)];
         let vectors = sources.vectors_of(clip).map(|digest| ("vectors", digest));
-        Some(files.into_iter().chain(vectors).collect())
+        let weights = sources.all_weights().map(|digest| ("weights", digest));
+        Some(files.into_iter().chain(vectors).chain(weights).collect())
     }
 
     /// What all steps are, as a key of its own: whoever finds another one there has other steps now.
@@ -148,13 +149,17 @@ fn shape(tasks: &Tasks) -> Digest {
                 .wires
                 .iter()
                 .map(|wire| match wire.from {
-                    From::Source | From::Vectors | From::Map => (wire.input, None),
+                    From::Source | From::Vectors | From::Map | From::Weights => (wire.input, None),
                     From::Step(step) => (wire.input, Some(step)),
                 })
                 .collect();
             (&step.name, step.kind(), step.stage().version(), step.params(), wires)
         })
         .collect();
-    let json = serde_json::to_vec(&steps).expect("steps have only string keys");
+    let numerics = tasks.steps.iter().map(|step| step.stage().numerics());
+    // Most datasets have none, and what is known of their clips stays known.
+    let inexact: Vec<String> = numerics.filter(|numerics| numerics != EXACT).collect();
+    let mut json = serde_json::to_vec(&steps).expect("steps have only string keys");
+    inexact.iter().for_each(|numerics| json.extend_from_slice(numerics.as_bytes()));
     Digest::derive("taqsim 2026-11-21 shape v1", &json)
 }

@@ -7,11 +7,11 @@ use std::sync::atomic::AtomicBool;
 use super::contents::Contents;
 use super::ingredients::Clips;
 use super::needed::remember_release;
-use super::{Lock, Project, imported, snapshot, splits};
+use super::{Lock, Project, imported, snapshot, splits, weights};
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Then};
 use crate::plan::{Plan, Results, Sources, Task, Verdict, Verdicts};
-use crate::run::{self, Event, Local, Outcome, Seen, Setting};
+use crate::run::{self, Event, Local, Outcome, Seen, Setting, Settle};
 use crate::store::{DiskStore, Key, Store};
 
 /// How to build.
@@ -81,8 +81,10 @@ impl<'p> Planned<'p> {
         let lock = project.lock()?;
         let locked = |clip: usize| lock.as_ref()?.clips.get(&project.manifest.clips[clip].id)?.source;
         let mut sources = run::observe(&project.manifest, &project.roots, seen, locked, store);
-        let locked = |file: &str| lock.as_ref()?.files.get(file).copied();
+        let locked = |file: &str| lock.as_ref()?.file(file);
         run::observe_files(&project.manifest, &project.roots, locked, store, &mut sources)?;
+        let known = |folder: &str| weights::names_in(lock.as_ref(), folder);
+        run::observe_weights(&project.manifest, &project.roots, locked, &known, store, &mut sources)?;
         let mut plan = Plan::of(&project.manifest, &sources, store)?;
         let nobody = BTreeMap::new();
         let expected = expected(&plan, store)?;
@@ -112,7 +114,7 @@ impl<'p> Planned<'p> {
         &self,
         project: &Project,
         store: &DiskStore,
-        options: &Options,
+        (options, settle): (&Options, Option<Settle>),
         for_tables: bool,
         is_selected: impl Fn(Task) -> bool,
     ) -> Result<(Built, Results<'p>)> {
@@ -125,6 +127,7 @@ impl<'p> Planned<'p> {
             allow_failed: options.allow_failed,
             memory: options.memory,
             for_tables,
+            settle,
             listener: options.listener,
         };
         let outcome = run::run(&self.plan, &setting, is_selected);
@@ -167,18 +170,31 @@ impl<'p> Planned<'p> {
 /// When the user interrupted it, the version is frozen with other content, the lock may not change but would,
 /// or the disk fails. Clips and steps that fail are no error here: see [`Built`].
 pub fn build(project: &Project, store: &DiskStore, options: &Options) -> Result<Built> {
+    build_settling(project, store, (options, None))
+}
+
+/// The same, where `settle` says what becomes of what tasks came to.
+pub(super) fn build_settling(
+    project: &Project,
+    store: &DiskStore,
+    (options, settle): (&Options, Option<Settle>),
+) -> Result<Built> {
     loop {
-        let built = build_once(project, store, options);
+        let built = build_once(project, store, (options, settle));
         let Some(loss) = store.recover()? else { return built };
         (options.listener)(&Event::Warned(loss));
     }
 }
 
-fn build_once(project: &Project, store: &DiskStore, options: &Options) -> Result<Built> {
+fn build_once(
+    project: &Project,
+    store: &DiskStore,
+    (options, settle): (&Options, Option<Settle>),
+) -> Result<Built> {
     let planned = Planned::knowing(options.seen, project, store)?;
     planned.check_split(project, options.listener)?;
     let (mut built, results) =
-        planned.carry_out(project, store, options, !planned.draft_is_current, |_| true)?;
+        planned.carry_out(project, store, (options, settle), !planned.draft_is_current, |_| true)?;
     built.verdicts = results.verdicts().cloned();
     let imported = imported::warnings(project, &planned, &results, store)?;
     imported.into_iter().for_each(|warning| (options.listener)(&Event::Warned(warning)));
@@ -192,6 +208,8 @@ fn build_once(project: &Project, store: &DiskStore, options: &Options) -> Result
     let failed = built.failed.iter().map(|(id, error)| (id.clone(), error.message.clone())).collect();
     let contents = Contents::new(project, &planned.sources, &results, &failed).knowing(planned.clips.clone());
     let (lock, wrote) = publish(&contents, planned.lock.as_ref(), store, options.locked)?;
+    let licences = weights::warnings(&lock.weights, &project.manifest, planned.lock.as_ref());
+    licences.into_iter().for_each(|warning| (options.listener)(&Event::Warned(warning)));
     store.tidy_up()?;
     if built.failed.is_empty() {
         snapshot::take(project, &planned.sources, &lock, planned.plan.tasks.len(), store)?;
@@ -239,7 +257,7 @@ pub fn warm(
 ) -> Result<Built> {
     let planned = Planned::of(project, store)?;
     let (built, _) =
-        planned.carry_out(project, store, options, false, |task| is_selected(&planned.plan, task))?;
+        planned.carry_out(project, store, (options, None), false, |task| is_selected(&planned.plan, task))?;
     store.tidy_up()?;
     Ok(built)
 }
@@ -260,7 +278,7 @@ pub fn look<T>(
     let selected: Vec<Task> = plan.tasks.all().filter(|task| is_selected(plan, *task)).collect();
     planned.plan.need_values(selected, |name| run::OUTPUTS_OF_TABLES.contains(&name));
     let is_selected = |task| is_selected(&planned.plan, task);
-    let (built, results) = planned.carry_out(project, store, options, true, is_selected)?;
+    let (built, results) = planned.carry_out(project, store, (options, None), true, is_selected)?;
     see(&built, &results)
 }
 
@@ -271,17 +289,18 @@ fn publish(
     store: &dyn Store,
     locked: bool,
 ) -> Result<(Lock, bool)> {
+    let read = weights::files_read(contents.project, contents.sources, before, store)?;
     let recalled = contents.recall(store);
     let wrote_draft = recalled.is_none();
     let lock = match recalled {
         Some(lines) => {
-            let lock = contents.lock(lines, before);
+            let lock = contents.lock(lines, read, before);
             check(&lock, before, locked)?;
             lock
         }
         None => {
             let prepared = contents.prepare(store)?;
-            let lock = contents.lock(prepared.lines(), before);
+            let lock = contents.lock(prepared.lines(), read, before);
             // Before anything is put in place: what is frozen or locked stays as it is.
             check(&lock, before, locked)?;
             contents.write(prepared, store)?;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::weights;
 use crate::manifest::{Clip, Evenness, Manifest};
-use crate::plan::Verdicts;
+use crate::plan::{SeenWeights, Verdicts};
 use crate::text::{markdown, must_escape};
 
 /// Above this many clips the card counts licences instead of naming each clip's.
@@ -64,7 +65,12 @@ pub(super) struct Listed<'a> {
 /// The card of a release: YAML with one configuration per table, the clips by default, then Markdown.
 ///
 /// All text of the manifest is escaped: it can neither end the YAML nor become Markdown.
-pub(super) fn card(manifest: &Manifest, tables: &[Listed], verdicts: Option<&Verdicts>) -> String {
+pub(super) fn card(
+    manifest: &Manifest,
+    tables: &[Listed],
+    models: &BTreeMap<String, SeenWeights>,
+    verdicts: Option<&Verdicts>,
+) -> String {
     let dataset = &manifest.dataset;
     let mut card = front_matter(manifest, tables);
     let mut push = |line: String| card.extend([line.as_str(), "\n"]);
@@ -85,6 +91,7 @@ pub(super) fn card(manifest: &Manifest, tables: &[Listed], verdicts: Option<&Ver
     push(loading(tables));
     Evenness::of(manifest).iter().for_each(|evenness| push(split(evenness)));
     push(gate(&manifest.clips, verdicts));
+    weights::section(manifest, models).into_iter().for_each(&mut push);
     push(licences(&manifest.clips));
     card
 }
@@ -220,7 +227,7 @@ mod tests {
         let mut manifest = fixture::manifest();
         manifest.dataset.name = "a\"\n---\nb: |<script>".into();
         manifest.dataset.description = Some("[x](javascript:y) \u{202e} ``` \n# not a heading".into());
-        let card = card(&manifest, &[], None);
+        let card = card(&manifest, &[], &BTreeMap::new(), None);
         assert!(card.starts_with("---\npretty_name: \"a\\\"\\u000a---\\u000ab: |<script>\"\nlicense: "));
         assert!(card.contains("# a\" --- b: \\|&lt;script&gt;"));
         assert!(card.contains("\\[x\\]\\(javascript:y\\) \u{fffd} \\`\\`\\`  \\# not a heading\n"));

@@ -93,7 +93,7 @@ fn table_state(folder: &Path, file: &str, line: &TableLine, sums: &BTreeMap<Stri
 }
 
 /// The files of a table: itself, or, where it is a folder, every Parquet file in it, for readers take them all.
-fn parts_of(folder: &Path, file: &str) -> Result<Vec<String>> {
+pub(super) fn parts_of(folder: &Path, file: &str) -> Result<Vec<String>> {
     let path = folder.join(file);
     if !is_folder(&path) {
         return Ok(vec![file.to_owned()]);

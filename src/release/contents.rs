@@ -16,7 +16,7 @@ use super::parts::Layout;
 use super::record::{Record, TableRecord};
 use super::table::{Identity, Table};
 use super::tables::Joiner;
-use super::{Lock, Project, TableLine};
+use super::{FilesRead, Lock, Project, TableLine, weights};
 use crate::error::{Error, Result};
 use crate::plan::{Results, Sources};
 use crate::run;
@@ -31,7 +31,7 @@ const CHUNKS: &str = "chunks";
 /// What a draft is made of.
 pub(super) struct Contents<'a> {
     pub(super) project: &'a Project,
-    sources: &'a Sources,
+    pub(super) sources: &'a Sources,
     results: &'a Results<'a>,
     /// Why clips are missing, by id.
     failed: &'a BTreeMap<String, String>,
@@ -84,11 +84,14 @@ impl<'a> Contents<'a> {
     }
 
     /// The lock of a draft with these tables.
-    pub(super) fn lock(&self, tables: BTreeMap<String, TableLine>, before: Option<&Lock>) -> Lock {
-        let files = self.sources.files.iter();
-        let files = files.filter_map(|(path, file)| Some((path.clone(), file.digest()?))).collect();
-        let lines = &self.clips().lines;
-        Lock::of(&self.project.manifest, (lines, files), tables, self.failed.clone(), before)
+    pub(super) fn lock(
+        &self,
+        tables: BTreeMap<String, TableLine>,
+        read: FilesRead,
+        before: Option<&Lock>,
+    ) -> Lock {
+        let lines = self.clips().lines.as_slice();
+        Lock::of(&self.project.manifest, (lines, read), tables, self.failed.clone(), before)
     }
 
     /// The tables of the draft on disk, if that is made of just this and its files are as they were written.
@@ -128,7 +131,8 @@ impl<'a> Contents<'a> {
     /// When writing fails.
     pub(super) fn write(&self, prepared: Prepared, store: &dyn Store) -> Result<()> {
         let lines = prepared.lines();
-        let sums = prepared.staged.put(&self.project.manifest, self.results.verdicts().map(|it| &**it))?;
+        let (manifest, verdicts) = (&self.project.manifest, self.results.verdicts().map(|it| &**it));
+        let sums = prepared.staged.put(manifest, &self.sources.weights, verdicts)?;
         for (recipe, files, record) in prepared.parts {
             remember(store, &recipe, (CHUNKS, record), files)?;
         }
@@ -160,7 +164,8 @@ impl<'a> Contents<'a> {
     fn recipe(&self) -> Recipe {
         let Ingredients { groups, evaluation, .. } = self.ingredients();
         let parts = groups.iter().flat_map(|(_, parts)| parts).map(|part| *part.key().digest());
-        recipe_of_draft(parts.chain(*evaluation).collect())
+        let weights = weights::digest_of_card(&self.sources.weights);
+        recipe_of_draft(parts.chain(*evaluation).chain(weights).collect())
     }
 
     fn files_are_as_summed(&self, sums: &[u8], store: &dyn Store) -> bool {

@@ -30,6 +30,7 @@ impl Lock {
         }
         compare(&mut words, "clip", &self.clips, &other.clips, clip_words);
         compare(&mut words, "file", &self.files, &other.files, |_, _| "changed".to_owned());
+        compare(&mut words, "weights", &self.weights, &other.weights, |_, _| "changed".to_owned());
         compare(&mut words, "step", &self.steps, &other.steps, |_, _| {
             "changed its kind or version".to_owned()
         });

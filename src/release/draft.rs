@@ -15,7 +15,7 @@ use super::lock::TableLine;
 use super::parts::Layout;
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
-use crate::plan::Verdicts;
+use crate::plan::{SeenWeights, Verdicts};
 use crate::store::Digest;
 use crate::text::printable;
 
@@ -90,7 +90,12 @@ impl Staged {
     ///
     /// # Errors
     /// When writing fails, or a folder is a link.
-    pub(super) fn put(self, manifest: &Manifest, verdicts: Option<&Verdicts>) -> Result<Digest> {
+    pub(super) fn put(
+        self,
+        manifest: &Manifest,
+        weights: &BTreeMap<String, SeenWeights>,
+        verdicts: Option<&Verdicts>,
+    ) -> Result<Digest> {
         let root = self.outputs.join(&self.version);
         make_folder(&root)?;
         let mut sums = BTreeMap::new();
@@ -106,7 +111,7 @@ impl Staged {
             files: self.layout.pattern(&table.name),
             n_rows: table.line.rows,
         });
-        let card = card(manifest, &listed.collect::<Vec<_>>(), verdicts);
+        let card = card(manifest, &listed.collect::<Vec<_>>(), weights, verdicts);
         sums.insert("README.md".to_owned(), write_text(&root.join("README.md"), &card)?);
         write_text(&root.join("BLAKE3SUMS"), &sums_text(&sums))
     }
@@ -210,7 +215,7 @@ fn sums_text(sums: &BTreeMap<String, Digest>) -> String {
 mod tests {
     use super::*;
     use crate::release::fixture::{self, FakeStore, draft};
-    use crate::release::{Lock, table_digest};
+    use crate::release::{FilesRead, Lock, table_digest};
 
     const ONE_FILE: Layout = Layout::ONE_FILE;
 
@@ -400,7 +405,7 @@ mod tests {
             let lines = new_draft(&outputs.join(name), layout);
             let lock = Lock::of(
                 &fixture::manifest(),
-                (&fixture::lines(), BTreeMap::new()),
+                (&fixture::lines(), FilesRead::default()),
                 lines,
                 fixture::failed(),
                 None,

@@ -82,12 +82,10 @@ fn evaluate_as_json(Evaluate { labels, recording, artist, .. }: &Evaluate) -> se
 }
 
 /// The steps of the manifest as they stand in the lock.
-///
-/// Every kind is exact: its numbers are the same on all hardware.
 pub(super) fn steps(manifest: &Manifest) -> BTreeMap<String, StepLine> {
     let line = |step: Step| {
-        let numerics = "exact".to_owned();
-        (step.name, StepLine { kind: step.kind.to_owned(), version: step.version, numerics })
+        let kind = step.kind.to_owned();
+        (step.name, StepLine { kind, version: step.version, numerics: step.numerics })
     };
     all_steps(manifest).map(line).collect()
 }
@@ -119,6 +117,7 @@ struct Step<'a> {
     kind: &'static str,
     params: Params,
     version: u32,
+    numerics: String,
 }
 
 fn all_steps(manifest: &Manifest) -> impl Iterator<Item = Step<'_>> {
@@ -142,7 +141,7 @@ fn all_steps(manifest: &Manifest) -> impl Iterator<Item = Step<'_>> {
 }
 
 fn step<'a>(name: &str, of: &'a str, (kind, params, stage): (&'static str, Params, &dyn Stage)) -> Step<'a> {
-    Step { name: name.to_owned(), of, kind, params, version: stage.version() }
+    Step { name: name.to_owned(), of, kind, params, version: stage.version(), numerics: stage.numerics() }
 }
 
 fn canonical_digest(context: &str, value: &impl Serialize) -> Digest {

@@ -9,7 +9,7 @@ use super::contents::Contents;
 use super::entries::clip_lines;
 use super::parts::Layout;
 use super::tables::Joiner;
-use super::{ClipLine, Lock, Project, Table, TableLine, table_digest};
+use super::{ClipLine, FilesRead, Lock, Project, Table, TableLine, table_digest};
 use crate::error::Result;
 use crate::manifest::{Clip, Dataset, Gate, Label, Manifest, Of, Range, Then, Vocabulary};
 use crate::plan::{Broken, Observed, Results, Sources, Task, Tasks, Verdict, Verdicts};
@@ -343,5 +343,5 @@ pub(super) fn draft_of(
 pub(super) fn lock() -> Lock {
     let line = |table: &Table| TableLine { digest: table_digest(table), rows: table.frame.n_rows as u64 };
     let tables = tables().iter().map(|table| (table.file(), line(table))).collect();
-    Lock::of(&manifest(), (&lines(), BTreeMap::new()), tables, BTreeMap::new(), None)
+    Lock::of(&manifest(), (&lines(), FilesRead::default()), tables, BTreeMap::new(), None)
 }

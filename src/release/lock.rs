@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::entries::{entry_digest, settings_digest, steps};
 use super::files::{exists, write_text};
 use super::parts::MOST_IN_A_FILE;
+use super::weights::{WeightsLine, lines_of};
 use super::{lock_csv, lock_text};
 use crate::error::{Error, Result};
 use crate::manifest::{Clip, Manifest};
 use crate::run::files_of;
+use crate::stages::EXACT;
 use crate::store::Digest;
 
 /// No lock is longer than this many bytes: a million clips take 200 MB.
@@ -33,6 +35,8 @@ pub struct Lock {
     pub clips: BTreeMap<String, ClipLine>,
     /// What was in the files that steps name, by path.
     pub files: BTreeMap<String, Digest>,
+    /// By path: the files of the models whose weights steps read.
+    pub weights: BTreeMap<String, WeightsLine>,
     /// By step: `normalize`, `segment.NAME`, `embed.NAME`, `reduce.NAME`.
     pub steps: BTreeMap<String, StepLine>,
     /// By file, from the release's folder: `embed/NAME.parquet`.
@@ -51,6 +55,15 @@ pub struct ClipLine {
     pub entry: Digest,
     /// The digest of its source; none where a failed clip's was never seen.
     pub source: Option<Digest>,
+}
+
+/// What steps read besides the sources, by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FilesRead {
+    /// What is in the files of vectors.
+    pub files: BTreeMap<String, Digest>,
+    /// What the files of models are.
+    pub weights: BTreeMap<String, WeightsLine>,
 }
 
 /// A step in the lock.
@@ -88,11 +101,11 @@ pub struct Released {
 impl Lock {
     /// The lock of what was just built.
     ///
-    /// `clips` has the line of each clip, in the manifest's order, `files` what steps read besides, `failed` the reasons by clip id. The frozen
+    /// `clips` has the line of each clip, in the manifest's order, `read` what steps read besides, `failed` the reasons by clip id. The frozen
     /// versions are those of the lock before it, and so is taqsim's version when nothing else changed.
     pub fn of(
         manifest: &Manifest,
-        (clips, files): (&[ClipLine], BTreeMap<String, Digest>),
+        (clips, read): (&[ClipLine], FilesRead),
         tables: BTreeMap<String, TableLine>,
         failed: BTreeMap<String, String>,
         before: Option<&Self>,
@@ -103,13 +116,18 @@ impl Lock {
             version: manifest.dataset.version.clone(),
             settings: settings_digest(manifest),
             clips: ids(manifest).zip(clips.iter().copied()).collect(),
-            files,
+            files: read.files,
+            weights: read.weights,
             steps: steps(manifest),
             tables,
             failed,
             released: before.map(|before| before.released.clone()).unwrap_or_default(),
         };
         if let Some(before) = before {
+            // The same tables on other hardware are still those that were made on the first.
+            if lock.tables == before.tables {
+                lock.steps = steps_on_any_hardware(manifest, &before.steps);
+            }
             let now = std::mem::replace(&mut lock.taqsim, before.taqsim.clone());
             if lock != *before {
                 lock.taqsim = now;
@@ -174,6 +192,11 @@ impl Lock {
         lock_text::parse(text, |_| Err(Error::differs("cannot read `taqsim.lock`: it has no clips in it")))
     }
 
+    /// What was in a file that a step names, or in one of its model.
+    pub(super) fn file(&self, path: &str) -> Option<Digest> {
+        self.files.get(path).copied().or_else(|| self.weights.get(path).map(|line| line.blake3))
+    }
+
     /// The digest of a release: over the names and digests of its tables.
     pub fn release_digest(&self) -> Digest {
         let mut bytes = Vec::new();
@@ -227,10 +250,26 @@ impl Lock {
             settings: settings_digest(manifest),
             clips: manifest.clips.iter().map(|clip| (clip.id.clone(), line(clip))).collect(),
             files: files.filter_map(locked).collect(),
-            steps: steps(manifest),
+            weights: lines_of(&self.weights, manifest),
+            steps: steps_on_any_hardware(manifest, &self.steps),
             ..self.clone()
         }
     }
+}
+
+/// The steps of a manifest, where it matters not on what hardware they were carried out: a step whose numbers depend on that has
+/// the hardware of the lock.
+fn steps_on_any_hardware(
+    manifest: &Manifest,
+    locked: &BTreeMap<String, StepLine>,
+) -> BTreeMap<String, StepLine> {
+    let mut steps = steps(manifest);
+    for (name, step) in steps.iter_mut().filter(|(_, step)| step.numerics != EXACT) {
+        let numerics = locked.get(name).map(|locked| locked.numerics.clone());
+        step.numerics =
+            numerics.filter(|numerics| numerics != EXACT).unwrap_or_else(|| step.numerics.clone());
+    }
+    steps
 }
 
 fn ids(manifest: &Manifest) -> impl Iterator<Item = String> {
@@ -250,7 +289,7 @@ mod tests {
         let again = |before: &Lock| {
             Lock::of(
                 &fixture::manifest(),
-                (&fixture::lines(), BTreeMap::new()),
+                (&fixture::lines(), FilesRead::default()),
                 before.tables.clone(),
                 BTreeMap::new(),
                 Some(before),

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::files::is_table_file;
 use super::lock::{ClipLine, Lock, Released, StepLine, TableLine};
 use super::lock_csv;
+use super::weights::WeightsLine;
 use crate::error::{Error, Result};
 use crate::store::Digest;
 use crate::text::{must_escape, printable};
@@ -83,6 +84,8 @@ struct LockFile {
     clips_csv: Option<CsvTable>,
     #[serde(default)]
     files: BTreeMap<String, Digest>,
+    #[serde(default)]
+    weights: BTreeMap<String, WeightsLine>,
     steps: BTreeMap<String, StepLine>,
     tables: BTreeMap<String, TableLine>,
     #[serde(default)]
@@ -118,6 +121,7 @@ fn lock_of(file: LockFile) -> Result<Lock> {
         settings: file.dataset.settings,
         clips: file.clips,
         files: file.files,
+        weights: file.weights,
         steps: file.steps,
         tables: file.tables,
         failed: file.failed,
@@ -148,6 +152,9 @@ fn body(lock: &Lock, csv: Option<&CsvTable>) -> String {
     if !lock.files.is_empty() {
         table(&mut text, "files", &lock.files, |digest| quoted(&digest.to_string()));
     }
+    if !lock.weights.is_empty() {
+        table(&mut text, "weights", &lock.weights, weights_value);
+    }
     table(&mut text, "steps", &lock.steps, step_value);
     table(&mut text, "tables", &lock.tables, table_value);
     if !lock.failed.is_empty() {
@@ -164,6 +171,22 @@ fn body(lock: &Lock, csv: Option<&CsvTable>) -> String {
 fn clip_value(clip: &ClipLine) -> String {
     let source = clip.source.map_or_else(String::new, |source| format!(", source = \"{source}\""));
     format!("{{ entry = \"{}\"{source} }}", clip.entry)
+}
+
+fn weights_value(line: &WeightsLine) -> String {
+    let optional = |name: &str, value: &Option<String>| {
+        value.as_ref().map_or_else(String::new, |value| format!("{name} = {}, ", quoted(value)))
+    };
+    format!(
+        "{{ {}{}file = {}, size = {}, sha256 = {}, {}blake3 = \"{}\" }}",
+        optional("repo", &line.repo),
+        optional("revision", &line.revision),
+        quoted(&line.file),
+        line.size,
+        quoted(&line.sha256),
+        optional("license", &line.license),
+        line.blake3
+    )
 }
 
 fn step_value(step: &StepLine) -> String {

@@ -21,6 +21,7 @@ pub fn needed(project: &Project, store: &DiskStore) -> Result<Needed> {
     keys.extend(names(project, &planned).iter().filter_map(|name| store.last(name)));
     keys.extend(planned.draft_keys.iter().copied());
     keys.extend(run::keys_of_imports(&project.manifest, &planned.sources));
+    keys.extend(run::keys_of_weights(&planned.sources));
     let of_steps = planned.sources.files.keys().cloned();
     let sources = project.manifest.clips.iter().map(|clip| clip.source.clone()).chain(of_steps);
     let written = run::files_below(&project.outputs, "outputs");

@@ -98,8 +98,15 @@ fn entries_as_they_are<'b>(head: &Head, mut bytes: &'b [u8], prefix: String) -> 
         let Ok((entry, rest)) = postcard::take_from_bytes::<Entry>(bytes) else { break };
         bytes = rest;
         path.truncate(n_prefix);
-        path.push_str(entry.path);
-        if let Some(record) = run::still(Path::new(&path), &entry.record) {
+        // A model in the cache of Hugging Face lies outside the project.
+        let is_outside = Path::new(entry.path).is_absolute();
+        let path = if is_outside {
+            entry.path
+        } else {
+            path.push_str(entry.path);
+            path.as_str()
+        };
+        if let Some(record) = run::still(Path::new(path), &entry.record) {
             n_unsettled += usize::from(record != entry.record);
             entries.push(Entry { path: entry.path, record });
         }
@@ -209,7 +216,8 @@ fn absent(project: &Project, sources: &Sources) -> Vec<String> {
     let clips = project.manifest.clips.iter().zip(&sources.clips);
     let absent = clips.filter(|(_, observed)| matches!(observed, Observed::Absent(_)));
     let files = sources.files.iter().filter(|(_, observed)| matches!(observed, Observed::Absent(_)));
-    absent.map(|(clip, _)| clip.source.clone()).chain(files.map(|(path, _)| path.clone())).collect()
+    let files = files.map(|(path, _)| project.roots.spelt_on_disk(path));
+    absent.map(|(clip, _)| clip.source.clone()).chain(files).collect()
 }
 
 /// The program that is running.

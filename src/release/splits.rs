@@ -119,7 +119,7 @@ fn moves_since(manifest: &Manifest, is_known: impl Fn(usize) -> bool) -> Vec<Mov
 mod tests {
     use super::*;
     use crate::manifest::{Label, Split, Vocabulary};
-    use crate::release::fixture;
+    use crate::release::{FilesRead, fixture};
 
     /// A manifest whose clips have these artists and sources.
     fn manifest(clips: &[(&str, &str, &str)]) -> Manifest {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn lock(manifest: &Manifest) -> Lock {
-        Lock::of(manifest, (&lines(manifest), BTreeMap::new()), BTreeMap::new(), BTreeMap::new(), None)
+        Lock::of(manifest, (&lines(manifest), FilesRead::default()), BTreeMap::new(), BTreeMap::new(), None)
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Built, FilesReport, Lock, Options, Project, build, verify_manifest, verify_tables};
+use super::build::build_settling;
+use super::recorded::{Nearness, Recorded};
+use super::{Built, FilesReport, Lock, Options, Project, verify_manifest, verify_tables};
 use crate::error::{Error, Result};
+use crate::plan::Tasks;
 use crate::run::digest_of_source;
 use crate::store::DiskStore;
 
@@ -47,9 +50,12 @@ pub fn verify(project: &Project) -> Result<Report> {
 
 /// Builds everything from nothing, in folders that vanish afterwards, and holds it against the lock.
 ///
+/// A step whose numbers depend on the hardware is held against its recorded table, where that is here, and every later step is
+/// computed from what was recorded: how each such step compares is given beside what was built.
+///
 /// # Errors
 /// When what comes out is not what the lock says, or there is no room for it.
-pub fn rebuild(project: &Project, options: &Options) -> Result<Built> {
+pub fn rebuild(project: &Project, options: &Options) -> Result<(Built, Vec<(String, Nearness)>)> {
     let lock = required_lock(project)?;
     let cannot = |cause| Error::cannot_write("a temporary folder", cause);
     let folder = tempfile::Builder::new().prefix("taqsim-").tempdir().map_err(cannot)?;
@@ -60,7 +66,15 @@ pub fn rebuild(project: &Project, options: &Options) -> Result<Built> {
     };
     let store = DiskStore::open(&temporary.cache)?;
     let allow_failed = !lock.failed.is_empty();
-    build(&temporary, &store, &Options { locked: true, allow_failed, ..*options })
+    let recorded = Recorded::of(project, &lock)?;
+    let settle = |tasks: &Tasks, task, outputs| recorded.settle(tasks, task, outputs);
+    let options = Options { locked: true, allow_failed, ..*options };
+    let built = build_settling(&temporary, &store, (&options, Some(&settle)));
+    let findings = recorded.findings();
+    let far = findings.iter().filter(|(_, nearness)| *nearness == Nearness::Far);
+    let far: Vec<String> = far.map(|(step, nearness)| nearness.words(step)).collect();
+    let built = built.map_err(|error| far.iter().fold(error, |error, words| error.hint(words.clone())))?;
+    Ok((built, findings))
 }
 
 fn required_lock(project: &Project) -> Result<Lock> {
@@ -71,6 +85,7 @@ fn required_lock(project: &Project) -> Result<Lock> {
 fn lock_of_sources(project: &Project, lock: &Lock) -> BTreeMap<String, SourceState> {
     let mut locked = project.locked_sources(Some(lock));
     locked.extend(lock.files.iter().map(|(path, digest)| (path.clone(), *digest)));
+    locked.extend(lock.weights.iter().map(|(path, line)| (path.clone(), line.blake3)));
     let state = |path: &String| match digest_of_source(&project.roots, path) {
         Ok(None) => SourceState::Absent,
         Ok(Some(digest)) if Some(&digest) == locked.get(path) => SourceState::Same,

@@ -10,6 +10,7 @@ mod memory;
 mod roots;
 mod schedule;
 mod vectors;
+mod weights;
 mod work;
 
 #[cfg(test)]
@@ -26,14 +27,16 @@ pub use imports::{
 };
 pub use map_file::{MapFile, write_map};
 pub use maps::read_map;
-pub use roots::Roots;
+pub use roots::{Roots, revisions_in_hub};
+pub use weights::{files_of_model, keys_of_weights, observe_weights, size_and_sha256, weights};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::plan::{Gatekeeper, Plan, Results, Sources, Task};
+use crate::plan::{Gatekeeper, Plan, Results, Sources, Task, Tasks};
+use crate::stages::Outputs;
 use crate::store::Store;
 
 use schedule::Schedule;
@@ -61,9 +64,14 @@ pub struct Setting<'a> {
     pub memory: Option<u64>,
     /// Whether tables will be written after the run: then what they are made of must be at hand.
     pub for_tables: bool,
+    /// What becomes of the outputs of a task: where something recorded is verified, that may stand in their stead.
+    pub settle: Option<Settle<'a>>,
     /// Hears what happens, from any thread.
     pub listener: &'a (dyn Fn(&Event) + Sync),
 }
+
+/// Takes the outputs of a task that ran, and gives what it came to.
+pub type Settle<'a> = &'a (dyn Fn(&Tasks, Task, Outputs) -> Result<Outputs> + Sync);
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]

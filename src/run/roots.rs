@@ -7,12 +7,15 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::fetch::plain;
 use crate::error::{Error, Result};
+use crate::manifest::hub_parts;
 
 /// Where sources may lie: the manifest's folder, and what the user allowed besides.
 #[derive(Debug, Clone)]
 pub struct Roots {
     base: PathBuf,
     allowed: Vec<PathBuf>,
+    /// Where Hugging Face keeps what it downloaded.
+    hub: Option<PathBuf>,
 }
 
 impl Roots {
@@ -27,7 +30,7 @@ impl Roots {
         for other in others {
             allowed.push(canonical(other)?);
         }
-        Ok(Self { base: base.to_owned(), allowed })
+        Ok(Self { base: base.to_owned(), allowed, hub: hub() })
     }
 
     /// The file that `source` names.
@@ -37,7 +40,7 @@ impl Roots {
     pub fn resolve(&self, source: &str) -> Result<PathBuf> {
         let path = self.as_spelt_on_disk(source);
         let path = path.canonicalize().map_err(|cause| Error::cannot_read(source, plain(&cause)))?;
-        if !self.allow(&path) {
+        if !self.allow(source, &path) {
             return Err(
                 leads_out(source).hint("copy the file into sources/, or allow its folder with --root")
             );
@@ -55,18 +58,30 @@ impl Roots {
     /// When it lies outside the roots.
     pub(super) fn folder(&self, name: &str) -> Result<Option<PathBuf>> {
         let Ok(path) = self.as_spelt_on_disk(name).canonicalize() else { return Ok(None) };
-        if !self.allow(&path) {
+        if !self.allow(name, &path) {
             return Err(leads_out(name).hint("allow the folder with --root"));
         }
         Ok(path.is_dir().then_some(path))
     }
 
-    fn allow(&self, canonical: &Path) -> bool {
-        self.allowed.iter().any(|root| canonical.starts_with(root))
+    fn allow(&self, name: &str, canonical: &Path) -> bool {
+        let hub = self.hub.as_ref().filter(|_| name.starts_with("hf:"));
+        let hub = hub.and_then(|hub| hub.canonicalize().ok());
+        self.allowed.iter().chain(&hub).any(|root| canonical.starts_with(root))
+    }
+
+    /// Where the cache of Hugging Face has what `hf:org/name@revision/file` names; none of other names.
+    fn in_hub(&self, name: &str) -> Option<PathBuf> {
+        let (repository, revision, file) = hub_parts(name)?;
+        let repository = format!("models--{}", repository.replace('/', "--"));
+        Some(self.hub.as_ref()?.join(repository).join("snapshots").join(revision).join(file))
     }
 
     /// The path of `source` from the manifest's folder, as the disk spells it.
     pub fn spelt_on_disk(&self, source: &str) -> String {
+        if let Some(path) = self.in_hub(source) {
+            return path.to_string_lossy().into_owned();
+        }
         if source.is_ascii() {
             return source.to_owned();
         }
@@ -77,6 +92,9 @@ impl Roots {
     /// The path of `source` as the disk spells it: names are in NFC here, but some file systems and archives have
     /// them decomposed. Composed and decomposed are one name.
     pub(super) fn as_spelt_on_disk(&self, source: &str) -> PathBuf {
+        if let Some(path) = self.in_hub(source) {
+            return path;
+        }
         let mut path = self.base.clone();
         for component in Path::new(source).components() {
             let Component::Normal(name) = component else {
@@ -92,6 +110,26 @@ impl Roots {
         }
         path
     }
+}
+
+/// The revisions of a repository that are in the cache of Hugging Face, sorted.
+pub fn revisions_in_hub(repository: &str) -> Vec<String> {
+    let snapshots = hub().map(|hub| hub.join(format!("models--{}/snapshots", repository.replace('/', "--"))));
+    let entries = snapshots.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten();
+    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
+    let is_place = |name: &String| hub_parts(&format!("hf:{repository}@{name}")).is_some();
+    let mut revisions: Vec<String> = names.filter(is_place).collect();
+    revisions.sort();
+    revisions
+}
+
+/// The cache of Hugging Face, where its own programs look for it.
+fn hub() -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || named("HOME").or_else(|| named("USERPROFILE"));
+    let cache = || named("XDG_CACHE_HOME").or_else(|| Some(home()?.join(".cache")));
+    let hub = || Some(named("HF_HOME").or_else(|| Some(cache()?.join("huggingface")))?.join("hub"));
+    named("HF_HUB_CACHE").or_else(hub)
 }
 
 fn leads_out(name: &str) -> Error {

@@ -102,6 +102,7 @@ impl Bench {
             allow_failed,
             memory: None,
             for_tables: false,
+            settle: None,
             listener: &|event| listener(event, &cancelled),
         };
         run(&plan, &setting, |_| true)

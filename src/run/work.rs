@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fetch::{self, OpenSource};
 use super::imports::{self, Imports};
-use super::{Event, How, OUTPUTS_OF_TABLES, Outcome, Setting, maps, memory};
+use super::{Event, How, OUTPUTS_OF_TABLES, Outcome, Setting, maps, memory, weights};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Found, Gatekeeper, Need, Observed, Plan, Results, Status, Task, Tasks};
 use crate::stages::{Context, Input, Inputs};
@@ -85,7 +85,7 @@ impl<'a, 's> Work<'a, 's> {
         let needs = found.iter().map(|(need, digest)| match need {
             Need::Source(clip) => self.bytes_to_normalize(*clip),
             // They are in memory with those of all clips.
-            Need::Vectors(_) => 0,
+            Need::Vectors(_) | Need::Weights(_) => 0,
             Need::Output(name, _) => {
                 let n_bytes = self.setting.store.length(digest).unwrap_or(0);
                 let is_master = *name == "audio";
@@ -202,13 +202,13 @@ impl<'a, 's> Work<'a, 's> {
         let context = if task.clip.is_none() { context.reporting(&report) } else { context };
         context.check()?;
         let mut inputs = Inputs::default();
-        let mut source = None;
+        let mut opened = Vec::new();
         for (need, digest) in found {
             match need {
                 Need::Source(clip) => {
                     let open = self.open_source(*clip)?;
                     inputs.push(need.input(), open.input());
-                    source = Some(open);
+                    opened.push(open);
                 }
                 Need::Output(name, producer) => {
                     let value = self.value(name, *producer, digest)?;
@@ -218,13 +218,21 @@ impl<'a, 's> Work<'a, 's> {
                 }
                 Need::Vectors(task) => inputs.push(need.input(), self.vectors(*task, digest)?),
                 Need::Map(task) => inputs.push(need.input(), self.map(*task)?),
+                Need::Weights(step) => {
+                    let (weights, files) = self.weights(*step)?;
+                    inputs.push(need.input(), weights);
+                    files.iter().for_each(|file| inputs.push("files", file.input()));
+                    opened.extend(files);
+                }
                 Need::Said(task) => inputs.push(need.input(), self.said(*task)),
             }
         }
         let outputs = self.setting.executor.execute(self.tasks.stage(task), &inputs, &context);
-        let outputs = match source {
-            Some(source) => source.settle(outputs)?,
-            None => outputs.map_err(|error| self.naming_the_clip(error, found))?,
+        let outputs = opened.iter().fold(outputs, |outputs, file| file.settle(outputs));
+        let outputs = outputs.map_err(|error| self.naming_the_clip(error, found))?;
+        let outputs = match self.setting.settle {
+            Some(settle) => settle(self.tasks, task, outputs)?,
+            None => outputs,
         };
         let digests = self.setting.store.keep(&outputs)?;
         self.state().outcome.ran.insert(task);
@@ -235,7 +243,7 @@ impl<'a, 's> Work<'a, 's> {
     fn naming_the_clip(&self, mut error: Error, found: &[Found]) -> Error {
         let values = found.iter().filter_map(|(need, _)| match need {
             Need::Output(_, producer) => producer.clip,
-            Need::Source(_) | Need::Vectors(_) | Need::Map(_) | Need::Said(_) => None,
+            Need::Source(_) | Need::Vectors(_) | Need::Map(_) | Need::Weights(_) | Need::Said(_) => None,
         });
         if let Some(clip) = error.input.take().and_then(|input| values.into_iter().nth(input)) {
             let id = crate::text::printable(&self.tasks.manifest.clips[clip].id);
@@ -261,6 +269,16 @@ impl<'a, 's> Work<'a, 's> {
                 "the lock knows this source, but a stale step has to read it: bring the recording back",
             )),
         }
+    }
+
+    /// What a step's weights are, and their files.
+    fn weights(&self, step: usize) -> Result<(Input, Vec<OpenSource>)> {
+        let Setting { sources, roots, store, .. } = *self.setting;
+        let name = &self.tasks.steps[step].name;
+        let seen = name.strip_prefix("embed.").and_then(|name| sources.weights.get(name));
+        let seen = seen
+            .ok_or_else(|| Error::world(format!("cannot make `{name}`: its weights were not looked at")))?;
+        weights::inputs_of(seen, sources, roots, store)
     }
 
     /// The vectors that a step imports for a clip.

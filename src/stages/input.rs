@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -45,6 +45,14 @@ impl Input {
     /// An input that is read each time somebody wants it, so that it takes no memory in between.
     pub fn later(read: impl Fn() -> Result<Arc<[u8]>> + Send + Sync + 'static) -> Self {
         Self(Origin::Later(Arc::new(read)))
+    }
+
+    /// Where the file is that it is; none where it is none.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Origin::File(path) => Some(path),
+            Origin::Bytes(_) | Origin::Later(_) => None,
+        }
     }
 
     /// Opens the input for streaming.

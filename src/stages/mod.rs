@@ -7,10 +7,13 @@ mod duplicates;
 mod frame;
 mod from_label;
 mod input;
+#[cfg(feature = "nets")]
+mod loaded;
 mod master;
 mod measures;
 mod places;
 mod values;
+mod weights;
 
 pub mod embed;
 pub mod evaluate;
@@ -27,7 +30,10 @@ pub use master::Master;
 pub use measures::{DUPLICATE, MEASURES, Measure};
 pub use normalize::Normalize;
 pub use places::{places_of, seconds_of};
-pub use values::{Joined, Mark, Marks, Measures, Pairs, Pieces, RangeOfMaster, Span, Spans};
+pub use values::{
+    Joined, Mark, Marks, Measures, Pairs, Pieces, RangeOfMaster, Span, Spans, WeightFile, WeightFiles,
+};
+pub use weights::FromWeights;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,6 +41,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::error::{Error, Result};
+
+/// What the numerics of a stage are whose numbers are the same on all hardware.
+pub const EXACT: &str = "exact";
 
 /// The parameters of a task that differ from their defaults, by name, in sorted order.
 pub type Params = serde_json::Map<String, serde_json::Value>;
@@ -46,6 +55,12 @@ pub type Outputs = Vec<(&'static str, Vec<u8>)>;
 pub trait Stage: Send + Sync {
     /// Raised by hand whenever an output changes for the same inputs and parameters.
     fn version(&self) -> u32;
+
+    /// `exact` where its numbers are the same on all hardware; otherwise the backend and the class of hardware that their last
+    /// bits depend on.
+    fn numerics(&self) -> String {
+        EXACT.to_owned()
+    }
 
     /// The names of the inputs that it reads. Only these enter the recipe.
     fn reads(&self) -> &'static [&'static str];
@@ -172,6 +187,7 @@ kinds! {
         "pitch" => Pitch(embed::Pitch),
         "taqsim" => Taqsim(embed::Taqsim),
         "import" => Import(embed::Import),
+        "wav2vec2" => Wav2vec2(embed::Wav2vec2),
     }
 }
 

@@ -122,6 +122,22 @@ pub struct Joined {
     pub surplus: Vec<String>,
 }
 
+/// The files of a model, in the order in which they are inputs of the stage that reads them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WeightFiles {
+    /// Each once.
+    pub files: Vec<WeightFile>,
+}
+
+/// A file of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightFile {
+    /// Its name in the model's folder: `config.json`, `model.safetensors`.
+    pub name: String,
+    /// The digest of what is in it, in hexadecimal.
+    pub digest: String,
+}
+
 fn is_zero(frames: &u64) -> bool {
     *frames == 0
 }
@@ -145,7 +161,7 @@ macro_rules! json_value {
     )+};
 }
 
-json_value!(Pieces, Spans, Marks, Measures, Pairs, Joined);
+json_value!(Pieces, Spans, Marks, Measures, Pairs, Joined, WeightFiles);
 
 fn to_json<V: Serialize>(value: &V) -> Vec<u8> {
     serde_json::to_vec(value).expect("these types have only string keys")

@@ -18,6 +18,8 @@ mod gate;
 mod import;
 mod interruptions;
 mod maps;
+#[cfg(feature = "nets")]
+mod models;
 mod names;
 mod readme;
 mod same_bits;

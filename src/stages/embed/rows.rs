@@ -201,9 +201,11 @@ pub(super) mod tests {
         (0..2 * SAMPLE_RATE).map(|i| (libm::sin(angle(i)) * amplitude) as i32).collect()
     }
 
-    /// Every kind that describes a segment by itself; the others hear where it lies, and have their own tests.
+    /// Every kind that describes a segment by itself; the others hear where it lies or need a model, and have their own tests.
     fn every_stage() -> Vec<Embed> {
-        Embed::every_kind().into_iter().filter(|kind| !kind.stage().reads().contains(&"ranges")).collect()
+        let reads_more =
+            |kind: &Embed| kind.stage().reads().iter().any(|name| matches!(*name, "ranges" | "weights"));
+        Embed::every_kind().into_iter().filter(|kind| !reads_more(kind)).collect()
     }
 
     #[test]
