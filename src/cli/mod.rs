@@ -18,6 +18,7 @@ mod init;
 mod label_track;
 mod ls;
 mod man;
+mod models;
 mod plan;
 mod progress;
 mod project;
@@ -107,6 +108,7 @@ enum Verb {
     Segments(segments::Args),
     Evaluate(evaluate::Args),
     Graph(graph::Args),
+    Models(models::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -161,6 +163,7 @@ fn dispatch(cli: Cli, talk: &Talk) -> Result<ExitCode> {
         Verb::Ls(args) => ls::run(&args, global, talk),
         Verb::Evaluate(args) => evaluate::run(&args, global, talk),
         Verb::Segments(args) => segments::run(&args, global, talk),
+        Verb::Models(args) => models::run(&args, talk),
         Verb::Graph(args) => graph::run(&args, global, talk),
         Verb::Schema(args) => schema::run(&args, talk),
         Verb::Completions(args) => completions::run(&args, talk),

@@ -11,6 +11,7 @@ mod input;
 mod loaded;
 mod master;
 mod measures;
+mod models;
 mod places;
 mod values;
 mod weights;
@@ -28,6 +29,7 @@ pub use from_label::{FromLabel, OrLabel};
 pub use input::{Input, Inputs, Reader};
 pub use master::Master;
 pub use measures::{DUPLICATE, MEASURES, Measure};
+pub use models::{MODELS, Model, Speed};
 pub use normalize::Normalize;
 pub use places::{places_of, seconds_of};
 pub use values::{

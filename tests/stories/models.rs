@@ -170,3 +170,20 @@ fn an_old_cpu_verifies_a_network_within_its_tolerance_and_all_else_to_the_bit() 
         .says("embed.heard: equal within 1e-4 (cosine >= 0.999999)");
     assert_eq!(space.text("taqsim.lock"), lock);
 }
+
+#[test]
+fn models_are_listed_and_one_can_be_tried() {
+    let space = space();
+    let hub = space.path("hub");
+    put_model(&space, &format!("hub/models--m-a-p--MERT-v1-95M/snapshots/{REVISION}"));
+    let listed = space.command(&["models"]).env("HF_HUB_CACHE", &hub).output().unwrap();
+    let listed = Answer::of(listed).succeeds();
+    let here = format!("here: weights = \"hf:m-a-p/MERT-v1-95M@{REVISION}\"");
+    assert!(listed.stdout.contains(&here), "{}", listed.stdout);
+    assert!(listed.stdout.contains("hf download ntua-slp/CultureMERT-95M"), "{}", listed.stdout);
+    for path in ["models/mert", "models/mert/model.safetensors"] {
+        let tried = space.run(&["models", "check", path]).succeeds();
+        assert!(tried.stdout.contains("32 numbers"), "{}", tried.stdout);
+    }
+    space.run(&["models", "check", "sources"]).exits(1).says("there are no weights in it");
+}
