@@ -111,6 +111,23 @@ fn tsne_is_as_faithful_as_open_tsne() {
 }
 
 #[test]
+#[ignore = "minutes; `cargo test --release --test maps -- --ignored --nocapture` shows the means"]
+fn ten_seeds_are_as_faithful_in_the_mean() {
+    let scale = Scale::None;
+    let umap = |seed| Reduce::Umap(Umap { scale, seed, ..Umap::default() });
+    let tsne = |seed| Reduce::Tsne(Tsne { scale, seed, ..Tsne::default() });
+    for case in cases() {
+        for (kind, theirs) in [("umap", case.umap), ("tsne", case.tsne)] {
+            let step = |seed| if kind == "umap" { umap(seed) } else { tsne(seed) };
+            let all: Vec<[f64; 3]> = (0..10).map(|seed| figures(step(seed).stage(), &case.rows)).collect();
+            let mean = |at: usize| all.iter().map(|figures| figures[at]).sum::<f64>() / 10.0;
+            println!("{} {kind}: {:.4}, {:.4} beside {theirs:?}", case.name, mean(0), mean(1));
+            assert!(mean(0) >= theirs[0] - LESS && mean(1) >= theirs[1] - LESS, "{} {kind}", case.name);
+        }
+    }
+}
+
+#[test]
 fn principal_components_are_as_faithful_as_scikit_learns() {
     let got = figures(&Pca { scale: Scale::None, ..Pca::default() }, &digits());
     // scikit-learn 1.9.1: trustworthiness(X, PCA(2, svd_solver="full").fit_transform(X), n_neighbors=15), and shared neighbours
