@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::manifest::{ClipPlace, Finding, Manifest, Outcome};
 use crate::plan::Broken;
 use crate::release::{MeasureRow, Measured, Options, measure, measure_rows};
-use crate::run::{Event, Seen};
+use crate::run::Event;
 use crate::stages::{Frame, Values};
 use crate::text::printable;
 
@@ -28,14 +28,7 @@ pub(super) fn examine(
     let (_lock, store) = project::store_to_build(&project, talk)?;
     let progress = Progress::new(*talk);
     let listener = |event: &Event| progress.hear(event);
-    let options = Options {
-        locked: true,
-        allow_failed: true,
-        memory: None,
-        seen: &Seen::default(),
-        cancelled,
-        listener: &listener,
-    };
+    let options = Options { locked: true, allow_failed: true, ..Options::new(cancelled, &listener) };
     let measured = measure(&project, &store, &options)?;
     add_findings(&measured, &project.manifest, outcome);
     Ok(measured.clips)

@@ -69,9 +69,8 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
         locked: args.locked,
         allow_failed: args.allow_failed,
         memory: args.memory,
-        seen: &seen,
-        cancelled: &CANCELLED,
-        listener: &listener,
+        seen: Some(&seen),
+        ..Options::new(&CANCELLED, &listener)
     };
     let built = match &selection {
         Some(selection) => release::warm(&project, &store, &options, |plan, task| selection.has(plan, task))?,

@@ -12,7 +12,6 @@ use super::{Format, Global, Talk, build, project};
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::release::{self, Options, Scored};
-use crate::run::Seen;
 use report::{Ranked, human, ranked};
 
 /// Show whether clips with the same label lie together, and whether it is the label
@@ -41,14 +40,8 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     build::finish_what_is_running_on_ctrl_c()?;
     let (_lock, store) = project::store_to_build(&project, talk)?;
     let progress = Progress::new(*talk);
-    let options = Options {
-        locked: false,
-        allow_failed: false,
-        memory: None,
-        seen: &Seen::default(),
-        cancelled: &build::CANCELLED,
-        listener: &|event: &crate::run::Event| progress.hear(event),
-    };
+    let listener = |event: &crate::run::Event| progress.hear(event);
+    let options = Options::new(&build::CANCELLED, &listener);
     let scores = release::evaluate(&project, &store, &options, |built| build::say_failures(built, talk))?;
     let Some(mut scores) = scores else { return Ok(ExitCode::from(1)) };
     if !asked.is_empty() {

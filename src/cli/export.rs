@@ -12,7 +12,7 @@ use super::{Global, Talk, build, project};
 use crate::error::{Error, Result};
 use crate::manifest::Manifest;
 use crate::release::{self, Options};
-use crate::run::{Seen, write_map};
+use crate::run::write_map;
 use crate::text::printable;
 
 /// Write what later versions of the dataset build on
@@ -54,14 +54,8 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
     build::finish_what_is_running_on_ctrl_c()?;
     let (_lock, store) = project::store_to_build(&project, talk)?;
     let progress = Progress::new(*talk);
-    let options = Options {
-        locked: false,
-        allow_failed: false,
-        memory: None,
-        seen: &Seen::default(),
-        cancelled: &build::CANCELLED,
-        listener: &|event: &crate::run::Event| progress.hear(event),
-    };
+    let listener = |event: &crate::run::Event| progress.hear(event);
+    let options = Options::new(&build::CANCELLED, &listener);
     let see = |built: &release::Built| build::say_failures(built, talk);
     let Some(map) = release::export_map(&project, &store, &options, &name, see)? else {
         return Ok(ExitCode::from(1));

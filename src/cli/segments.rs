@@ -19,7 +19,6 @@ use crate::error::{Error, Result};
 use crate::manifest::{Clip, Manifest};
 use crate::plan::{Plan, Task};
 use crate::release::{self, Options, Project, Segment, segments_of};
-use crate::run::Seen;
 use crate::stages::{Input, Marks, Master, Measures, Pieces, Spans};
 use crate::store::{DiskStore, OutputDigests, Store};
 use crate::text::printable;
@@ -143,15 +142,7 @@ impl Found {
         let (_lock, store) = project::store_to_build(project, talk)?;
         let progress = Progress::new(*talk);
         let listener = |event: &crate::run::Event| progress.hear(event);
-        let cancelled = &build::CANCELLED;
-        let options = Options {
-            locked: false,
-            allow_failed: false,
-            memory: None,
-            seen: &Seen::default(),
-            cancelled,
-            listener: &listener,
-        };
+        let options = Options::new(&build::CANCELLED, &listener);
         release::look(project, &store, &options, is_meant, |built, results| {
             build::say_failures(built, talk);
             let (Some(normalized), Some(found)) =

@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::{Global, Talk, project};
 use crate::error::{Error, Result};
 use crate::release::{self, FileState, Nearness, Options, Project, Report, SourceState};
-use crate::run::{Event, Seen};
+use crate::run::Event;
 use crate::text::printable;
 
 /// Check manifest, sources and tables against the lock
@@ -82,15 +82,7 @@ pub(super) fn run(args: &Args, global: &Global, talk: &Talk) -> Result<ExitCode>
 fn rebuild(project: &Project, talk: &Talk) -> Result<Vec<(String, Nearness)>> {
     let progress = Progress::new(*talk);
     let listener = |event: &Event| progress.hear(event);
-    let seen = Seen::default();
-    let options = Options {
-        locked: true,
-        allow_failed: false,
-        memory: None,
-        seen: &seen,
-        cancelled: &NEVER,
-        listener: &listener,
-    };
+    let options = Options { locked: true, ..Options::new(&NEVER, &listener) };
     let (built, findings) = release::rebuild(project, &options)?;
     if built.lock.is_some() {
         return Ok(findings);

@@ -1,16 +1,17 @@
 //! From manifest to draft and lock: plan, run, join, write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::contents::Contents;
 use super::ingredients::Clips;
 use super::needed::remember_release;
+use super::tables::Joiner;
 use super::{Lock, Project, imported, snapshot, splits, weights};
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Then};
-use crate::plan::{Plan, Results, Sources, Task, Verdict, Verdicts};
+use crate::plan::{Plan, Results, Sources, Step, Task, Verdict, Verdicts};
 use crate::run::{self, Event, Local, Outcome, Seen, Setting, Settle};
 use crate::store::{DiskStore, Key, Store};
 
@@ -23,11 +24,18 @@ pub struct Options<'a> {
     /// How many bytes the tasks that run at one time may need together.
     pub memory: Option<u64>,
     /// Files that were looked at already.
-    pub seen: &'a Seen,
+    pub seen: Option<&'a Seen>,
     /// Becomes true when the user wants to stop.
     pub cancelled: &'a AtomicBool,
     /// Hears what happens, from any thread.
     pub listener: &'a (dyn Fn(&Event) + Sync),
+}
+
+impl<'a> Options<'a> {
+    /// The lock may change, no clip may fail, and nothing was looked at yet.
+    pub fn new(cancelled: &'a AtomicBool, listener: &'a (dyn Fn(&Event) + Sync)) -> Self {
+        Self { locked: false, allow_failed: false, memory: None, seen: None, cancelled, listener }
+    }
 }
 
 /// What a build came to.
@@ -191,7 +199,8 @@ fn build_once(
     store: &DiskStore,
     (options, settle): (&Options, Option<Settle>),
 ) -> Result<Built> {
-    let planned = Planned::knowing(options.seen, project, store)?;
+    let nothing = Seen::default();
+    let planned = Planned::knowing(options.seen.unwrap_or(&nothing), project, store)?;
     planned.check_split(project, options.listener)?;
     let (mut built, results) =
         planned.carry_out(project, store, (options, settle), !planned.draft_is_current, |_| true)?;
@@ -280,6 +289,39 @@ pub fn look<T>(
     let is_selected = |task| is_selected(&planned.plan, task);
     let (built, results) = planned.carry_out(project, store, (options, None), true, is_selected)?;
     see(&built, &results)
+}
+
+/// Carries out the steps that are wanted, with all that they read from, and reads what they came to; draft and lock stay as
+/// they are. None where clips or steps fail: `see` hears of it.
+pub(super) fn read_steps<T>(
+    project: &Project,
+    store: &DiskStore,
+    options: &Options,
+    (is_wanted, see): (impl Fn(&Step) -> bool, impl Fn(&Built)),
+    read: impl FnOnce(&Joiner) -> Result<T>,
+) -> Result<Option<T>> {
+    let is_selected = |plan: &Plan, task: Task| with_all_they_read(plan, &is_wanted).contains(&task.step);
+    look(project, store, options, is_selected, |built, results| {
+        see(built);
+        if !built.failed_steps.is_empty() || built.n_skipped > 0 {
+            return Ok(None);
+        }
+        let manifest = &project.manifest;
+        let joiner = Joiner { manifest, lines: &[], splits: &[], results, store, failed: &BTreeMap::new() };
+        read(&joiner).map(Some)
+    })
+}
+
+/// The steps that are wanted, and all that they wait for.
+fn with_all_they_read(plan: &Plan, is_wanted: impl Fn(&Step) -> bool) -> BTreeSet<usize> {
+    let mut needed = BTreeSet::new();
+    for (index, step) in plan.tasks.steps.iter().enumerate().rev() {
+        if is_wanted(step) || needed.contains(&index) {
+            needed.insert(index);
+            needed.extend(step.waits_for());
+        }
+    }
+    needed
 }
 
 /// Brings draft and lock up to date; whether anything had to be written.

@@ -1,12 +1,11 @@
 //! The tables of evaluation: what every embed step came to, with names for what tasks only know by place.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use super::build::read_steps;
 use super::table::Table;
 use super::tables::Joiner;
-use super::{Built, Options, Project, look};
+use super::{Built, Options, Project};
 use crate::error::Result;
-use crate::plan::{Plan, Work, clusters};
+use crate::plan::{Step, Work, clusters};
 use crate::stages::Values;
 use crate::stages::evaluate::{Confused, Evaluated, Protocol, Score};
 use crate::store::DiskStore;
@@ -34,35 +33,8 @@ pub fn evaluate(
     options: &Options,
     see: impl Fn(&Built),
 ) -> Result<Option<Vec<Scored>>> {
-    look(
-        project,
-        store,
-        options,
-        |plan, task| needed(plan).contains(&task.step),
-        |built, results| {
-            see(built);
-            if !built.failed_steps.is_empty() || built.n_skipped > 0 {
-                return Ok(None);
-            }
-            let manifest = &project.manifest;
-            let joiner =
-                Joiner { manifest, lines: &[], splits: &[], results, store, failed: &BTreeMap::new() };
-            joiner.scores().map(Some)
-        },
-    )
-}
-
-/// The steps that evaluate, and all that they read from.
-fn needed(plan: &Plan) -> BTreeSet<usize> {
-    let steps = &plan.tasks.steps;
-    let mut needed = BTreeSet::new();
-    for (index, step) in steps.iter().enumerate().rev() {
-        if matches!(step.work, Work::Evaluate(_)) || needed.contains(&index) {
-            needed.insert(index);
-            needed.extend(step.waits_for());
-        }
-    }
-    needed
+    let evaluates = |step: &Step| matches!(step.work, Work::Evaluate(_));
+    read_steps(project, store, options, (evaluates, see), |joiner| joiner.scores())
 }
 
 /// Every embed step that is evaluated, with what that came to.

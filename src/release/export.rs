@@ -1,12 +1,11 @@
 //! Exports: what a map was fitted to, with names for its rows.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use super::build::read_steps;
 use super::segments::segments_of;
 use super::tables::Joiner;
-use super::{Built, Options, Project, look};
+use super::{Built, Options, Project};
 use crate::error::{Error, Result};
-use crate::plan::Plan;
+use crate::plan::Step;
 use crate::run::{MapFile, read_map};
 use crate::stages::{Context, Frame, Input, Inputs, Pieces, Spans};
 use crate::store::DiskStore;
@@ -23,35 +22,10 @@ pub fn export_map(
     name: &str,
     see: impl Fn(&Built),
 ) -> Result<Option<MapFile>> {
-    look(
-        project,
-        store,
-        options,
-        |plan, task| steps_for(plan, &format!("reduce.{name}")).contains(&task.step),
-        |built, results| {
-            see(built);
-            if !built.failed_steps.is_empty() || built.n_skipped > 0 {
-                return Ok(None);
-            }
-            let manifest = &project.manifest;
-            let joiner =
-                Joiner { manifest, lines: &[], splits: &[], results, store, failed: &BTreeMap::new() };
-            joiner.map_file(name, project, &Context::new(options.cancelled)).map(Some)
-        },
-    )
-}
-
-/// A step, and all that it waits for.
-fn steps_for(plan: &Plan, name: &str) -> BTreeSet<usize> {
-    let steps = &plan.tasks.steps;
-    let mut needed = BTreeSet::new();
-    for (index, step) in steps.iter().enumerate().rev() {
-        if step.name == name || needed.contains(&index) {
-            needed.insert(index);
-            needed.extend(step.waits_for());
-        }
-    }
-    needed
+    let step = format!("reduce.{name}");
+    read_steps(project, store, options, (|it: &Step| it.name == step, see), |joiner| {
+        joiner.map_file(name, project, &Context::new(options.cancelled))
+    })
 }
 
 impl Joiner<'_> {

@@ -16,7 +16,7 @@ pub struct Kernel {
 const BISECTIONS: usize = 64;
 const TOLERANCE: f64 = 1e-5;
 /// No scale is less than this part of the mean distance.
-const LEAST_SCALE: f64 = 1e-3;
+pub(super) const LEAST_SCALE: f64 = 1e-3;
 
 impl Kernel {
     /// The kernel under which the neighbours at these distances count as log2 of their number and one: umap-learn's
@@ -27,21 +27,11 @@ impl Kernel {
         let nearest = distances.iter().find(|d| **d > 0.0).map_or(0.0, |d| f64::from(*d));
         let n = distances.len() as f64 + 1.0;
         let target = libm::log2(n);
-        let (mut low, mut high, mut scale) = (0.0, f64::INFINITY, 1.0);
-        for _ in 0..BISECTIONS {
+        let certainty = |scale| {
             let kernel = Self { nearest, scale };
-            let sum: f64 = distances.iter().map(|d| kernel.at(f64::from(*d))).sum();
-            if (sum - target).abs() < TOLERANCE {
-                break;
-            }
-            if sum > target {
-                high = scale;
-                scale = (low + high) / 2.0;
-            } else {
-                low = scale;
-                scale = if high.is_infinite() { scale * 2.0 } else { (low + high) / 2.0 };
-            }
-        }
+            distances.iter().map(|d| kernel.at(f64::from(*d))).sum()
+        };
+        let scale = scale_for(target, certainty);
         let own_mean = distances.iter().map(|d| f64::from(*d)).sum::<f64>() / n;
         let least = LEAST_SCALE * if nearest > 0.0 { own_mean } else { mean };
         Self { nearest, scale: scale.max(least) }
@@ -52,6 +42,25 @@ impl Kernel {
         let beyond = distance - self.nearest;
         if beyond <= 0.0 || self.scale == 0.0 { 1.0 } else { libm::exp(-beyond / self.scale) }
     }
+}
+
+/// The scale under which a row's neighbours count as `target`.
+pub(super) fn scale_for(target: f64, certainty: impl Fn(f64) -> f64) -> f64 {
+    let (mut low, mut high, mut scale) = (0.0, f64::INFINITY, 1.0);
+    for _ in 0..BISECTIONS {
+        let sum = certainty(scale);
+        if (sum - target).abs() < TOLERANCE {
+            break;
+        }
+        if sum > target {
+            high = scale;
+            scale = (low + high) / 2.0;
+        } else {
+            low = scale;
+            scale = if high.is_infinite() { scale * 2.0 } else { (low + high) / 2.0 };
+        }
+    }
+    scale
 }
 
 /// The union of all rows' surroundings: a + b - ab of how surely the one is among the other's neighbours and the other way

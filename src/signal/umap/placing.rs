@@ -1,7 +1,8 @@
 //! Placing new rows on a finished map, which stays as it is: umap-learn's `transform`.
 
+use super::fuzzy::{LEAST_SCALE, scale_for};
 use super::layout::{Forces, PUSHES};
-use super::{Curve, Shape};
+use super::{Curve, Kernel, Shape};
 use crate::signal::SplitMix;
 
 /// How often a new row is gone through, where nobody said (umap-learn's number for up to 10,000 new rows).
@@ -10,10 +11,6 @@ const EPOCHS: usize = 100;
 const SHARE_OF_EPOCHS: usize = 3;
 /// New rows follow forces less than those of a map that is being laid out do.
 const FIRST_ALPHA: f32 = 0.25;
-const BISECTIONS: usize = 64;
-const TOLERANCE: f64 = 1e-5;
-/// No scale is less than this part of the mean distance.
-const LEAST_SCALE: f64 = 1e-3;
 
 /// A finished map of `D` dimensions, and how new rows are placed on it.
 ///
@@ -78,26 +75,12 @@ impl<'m, const D: usize> Placing<'m, D> {
 /// How surely a new row belongs to the surroundings of each of its neighbours: umap-learn's `smooth_knn_dist` with a local
 /// connectivity of 0, for which no neighbour is certain unless it lies at the same place, and the first does not count.
 fn certainties(distances: &[f32]) -> Vec<f64> {
-    let at =
-        |scale: f64, d: f32| if d <= 0.0 || scale == 0.0 { 1.0 } else { libm::exp(-f64::from(d) / scale) };
-    let target = libm::log2(distances.len() as f64);
-    let (mut low, mut high, mut scale) = (0.0, f64::INFINITY, 1.0);
-    for _ in 0..BISECTIONS {
-        let sum: f64 = distances.iter().skip(1).map(|d| at(scale, *d)).sum();
-        if (sum - target).abs() < TOLERANCE {
-            break;
-        }
-        if sum > target {
-            high = scale;
-            scale = (low + high) / 2.0;
-        } else {
-            low = scale;
-            scale = if high.is_infinite() { scale * 2.0 } else { (low + high) / 2.0 };
-        }
-    }
+    let kernel = |scale| Kernel { nearest: 0.0, scale };
+    let certainty = |scale| distances.iter().skip(1).map(|d| kernel(scale).at(f64::from(*d))).sum();
+    let scale = scale_for(libm::log2(distances.len() as f64), certainty);
     let mean = distances.iter().map(|d| f64::from(*d)).sum::<f64>() / distances.len().max(1) as f64;
-    let scale = scale.max(LEAST_SCALE * mean);
-    distances.iter().map(|d| at(scale, *d)).collect()
+    let kernel = kernel(scale.max(LEAST_SCALE * mean));
+    distances.iter().map(|d| kernel.at(f64::from(*d))).collect()
 }
 
 /// Whether a neighbour pulls in this epoch, counted from 1: in the share of them that its weight is, evenly spread; never,

@@ -90,17 +90,10 @@ impl Stage for Umap {
 
     fn run(&self, inputs: &Inputs, context: &Context) -> Result<Outputs> {
         self.check()?;
-        let stacked = Stacked::of(inputs.all("features"), &self.weights, context)?;
-        let (rows, map, mut figures) = match Fitted::given(inputs, "umap", &non_default_params(self))? {
-            Some(fitted) => self.placed_on(&fitted, stacked, context)?,
-            None => {
-                let scaling = stacked.scaling(self.scale);
-                let rows = self.metric.prepare(stacked.scaled(self.scale, &self.weights, &scaling))?;
-                let map_of = |rows: &Rows, other, context: &Context| self.map_of(rows, other, context);
-                let (map, figures) = Map::seeded(&rows, context, map_of)?;
-                (rows, map, figures)
-            }
-        };
+        let map_of = |rows: &Rows, other, context: &Context| self.map_of(rows, other, context);
+        let placed_on = |fitted: &Fitted, stacked| self.placed_on(fitted, stacked, context);
+        let step = ("umap", &non_default_params(self));
+        let (rows, map, mut figures) = self.making().map(step, inputs, context, placed_on, map_of)?;
         figures.extend(map.cells(self.grid, context)?);
         figures.extend(near_of(&rows, self.metric, self.near, context)?);
         Ok(vec![("rows", map.into_frame(figures).to_bytes())])
@@ -123,8 +116,7 @@ impl Umap {
             _ => three.place(row.ids, row.distances, row.mark).to_vec(),
         };
         let k = self.neighbors as usize;
-        let making = Making { scale: self.scale, weights: &self.weights, metric: self.metric };
-        let (rows, map, is_fitted) = fitted.place(stacked, making, k, context, place)?;
+        let (rows, map, is_fitted) = fitted.place(stacked, self.making(), k, context, place)?;
         let mut figures = map.fidelity(&rows, context)?;
         figures.extend(is_fitted);
         Ok((rows, map, figures))
@@ -132,13 +124,11 @@ impl Umap {
 
     /// What a map was fitted to that this step has made of these inputs.
     pub(super) fn fitted(&self, inputs: &Inputs, map: &Frame, context: &Context) -> Result<Fitted> {
-        let params = non_default_params(self);
-        let stacked = Stacked::of(inputs.all("features"), &self.weights, context)?;
-        let scaling = match Fitted::given(inputs, "umap", &params)? {
-            Some(fitted) => fitted.scaling,
-            None => stacked.scaling(self.scale),
-        };
-        Fitted::of("umap", &params, &stacked, scaling, map)
+        self.making().fitted(("umap", &non_default_params(self)), inputs, map, context)
+    }
+
+    fn making(&self) -> Making<'_> {
+        Making { scale: self.scale, weights: &self.weights, metric: self.metric }
     }
 
     fn check(&self) -> Result<()> {
