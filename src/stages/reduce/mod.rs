@@ -3,6 +3,7 @@
 mod fitted;
 mod hdbscan;
 mod kmeans;
+mod making;
 mod map;
 mod matrix;
 mod metric;

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Weights;
-use super::fitted::{Fitted, Making, NewRow};
+use super::fitted::{Fitted, NewRow};
+use super::making::Making;
 use super::map::{Figures, Map, check_dims, check_grid};
 use super::matrix::{Rows, Stacked};
 use super::metric::Metric;
