@@ -154,7 +154,7 @@ impl Fitted {
     }
 
     /// Places rows on the map. A row that it has lies where it has it; `place` says where the others do, of which each sees its
-    /// `k` nearest rows of the map. The rows as they are compared, where they lie, and which the map has.
+    /// `k` nearest rows of the map. The rows as they are compared, where they lie, and the map's figures, with which rows it has.
     ///
     /// # Errors
     /// When rows have other numbers than the map's, cannot be compared, or the user cancelled.
@@ -194,7 +194,9 @@ impl Fitted {
             }
         }
         let is_known = known.iter().map(|old| Some(old.is_some())).collect();
-        Ok((rows, map, vec![(IS_FITTED.to_owned(), Values::Bools(is_known))]))
+        let mut figures = map.fidelity(&rows, context)?;
+        figures.push((IS_FITTED.to_owned(), Values::Bools(is_known)));
+        Ok((rows, map, figures))
     }
 }
 

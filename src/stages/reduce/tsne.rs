@@ -119,10 +119,7 @@ impl Tsne {
             flat.chain(three.iter().flat_map(|map| map.place(ids, distances))).collect()
         };
         let k = Placing::<2>::N_NEIGHBOURS;
-        let (rows, map, is_fitted) = fitted.place(stacked, self.making(), k, context, place)?;
-        let mut figures = map.fidelity(&rows, context)?;
-        figures.extend(is_fitted);
-        Ok((rows, map, figures))
+        fitted.place(stacked, self.making(), k, context, place)
     }
 
     /// What a map was fitted to that this step has made of these inputs.

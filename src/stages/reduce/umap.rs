@@ -117,10 +117,7 @@ impl Umap {
             _ => three.place(row.ids, row.distances, row.mark).to_vec(),
         };
         let k = self.neighbors as usize;
-        let (rows, map, is_fitted) = fitted.place(stacked, self.making(), k, context, place)?;
-        let mut figures = map.fidelity(&rows, context)?;
-        figures.extend(is_fitted);
-        Ok((rows, map, figures))
+        fitted.place(stacked, self.making(), k, context, place)
     }
 
     /// What a map was fitted to that this step has made of these inputs.
